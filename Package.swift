@@ -1,0 +1,105 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// A target imports only from the layers above its own; dev/check refuses an upward import.
+// OGAWA_STRICT=1 (set by the Makefile) turns compiler warnings of our own targets into errors.
+let strict = Context.environment["OGAWA_STRICT"] == "1"
+
+let settings: [SwiftSetting] =
+    [.enableUpcomingFeature("ExistentialAny")]
+    + (strict ? [.unsafeFlags(["-warnings-as-errors"])] : [])
+
+func layer(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
+}
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+]
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "ogawa",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "ogawa", targets: ["OgawaCLI"]),
+        .library(name: "Ogawa", targets: ["Ogawa"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.100.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.16.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.5.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.1.0"),
+    ],
+    targets: [
+        // L0
+        layer("OgawaCore", []),
+        // L1
+        .target(name: "COgawaPlatform", linkerSettings: [.linkedLibrary("z")]),
+        layer("OgawaPlatform", ["OgawaCore", "COgawaPlatform"]),
+        .target(
+            name: "COgawaJSON",
+            cxxSettings: [.unsafeFlags(["-O3"])],
+            linkerSettings: [.linkedLibrary("simdjson")]),
+        layer("OgawaJSON", ["OgawaCore", "COgawaJSON"]),
+        layer("OgawaMQTT", ["OgawaCore"]),
+        layer("OgawaSQL", ["OgawaCore"]),
+        // L2
+        layer("OgawaLog", ["OgawaCore", "OgawaPlatform"]),
+        layer("OgawaStore", ["OgawaCore", .product(name: "GRDB", package: "GRDB.swift")]),
+        // L3
+        layer("OgawaEngine", ["OgawaCore", "OgawaJSON", "OgawaSQL"]),
+        // L4
+        layer(
+            "OgawaServer",
+            [
+                "OgawaCore", "OgawaPlatform", "OgawaJSON", "OgawaMQTT", "OgawaLog", "OgawaStore", logging,
+                .product(name: "Hummingbird", package: "hummingbird"),
+            ] + nio,
+            resources: [.embedInCode("Console/index.html")]),
+        // L5
+        layer(
+            "Ogawa",
+            [
+                "OgawaCore", "OgawaPlatform", "OgawaJSON", "OgawaSQL", "OgawaLog", "OgawaStore", "OgawaEngine",
+                "OgawaServer", logging, .product(name: "Yams", package: "Yams"),
+            ]),
+        // L6
+        .executableTarget(
+            name: "OgawaCLI",
+            dependencies: [
+                "OgawaCore", "OgawaPlatform", "OgawaJSON", "OgawaMQTT", "OgawaSQL", "OgawaLog", "OgawaStore",
+                "OgawaEngine", "OgawaServer", "Ogawa", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ] + nio,
+            swiftSettings: settings),
+        // Tests only
+        layer("OgawaTesting", ["OgawaCore", "OgawaPlatform"]),
+        tests("OgawaCoreTests", ["OgawaCore"]),
+        tests("OgawaPlatformTests", ["OgawaCore", "OgawaPlatform", "OgawaTesting"]),
+        tests("OgawaJSONTests", ["OgawaCore", "OgawaJSON"]),
+        tests("OgawaMQTTTests", ["OgawaCore", "OgawaMQTT"]),
+        tests("OgawaSQLTests", ["OgawaCore", "OgawaSQL"]),
+        tests("OgawaLogTests", ["OgawaCore", "OgawaPlatform", "OgawaLog", "OgawaTesting"]),
+        tests("OgawaStoreTests", ["OgawaCore", "OgawaStore"]),
+        tests("OgawaEngineTests", ["OgawaCore", "OgawaJSON", "OgawaSQL", "OgawaEngine"]),
+        tests(
+            "OgawaServerTests",
+            [
+                "OgawaCore", "OgawaPlatform", "OgawaJSON", "OgawaMQTT", "OgawaLog", "OgawaStore", "OgawaServer",
+                "OgawaTesting", logging,
+            ] + nio),
+        tests("OgawaTests", ["OgawaCore", "OgawaLog", "OgawaSQL", "OgawaServer", "OgawaStore", "Ogawa"]),
+    ],
+    cxxLanguageStandard: .cxx20
+)
