@@ -1,0 +1,186 @@
+import OgawaCore
+import OgawaLog
+import Synchronization
+
+/// A stream that takes events from outside, and the body field that holds their key.
+package struct StreamRoute: Sendable, Hashable {
+    package var name: String
+    package var keyField: String
+
+    package init(name: String, keyField: String = "deviceId") {
+        self.name = name
+        self.keyField = keyField
+    }
+}
+
+/// Takes messages from the listeners, checks them and appends them to the log.
+///
+/// **Shape.** A message goes in whole or not at all. One append call a request or MQTT batch, whatever its size.
+/// **Isolation.** From any thread; the checking runs on the caller's thread, the answer comes when the events are durable.
+/// Not for internal writes: functions append to the log themselves.
+package final class Gateway: DeviceIngest, Sendable {
+    package let limits: GatewayLimits
+    package let rejections: RejectionLog
+    private let log: Log
+    private let routes: Mutex<Routes>
+    private let intakes = IntakePool()
+
+    private struct Routes {
+        var keyFields: [String: String]
+        var telemetryStream: String?
+
+        init(_ streams: [StreamRoute], telemetryStream: String?) {
+            keyFields = Dictionary(streams.map { ($0.name, $0.keyField) }, uniquingKeysWith: { first, _ in first })
+            self.telemetryStream = telemetryStream ?? (streams.count == 1 ? streams.first?.name : nil)
+        }
+    }
+
+    /// - Parameter telemetryStream: where messages go that name a device but no stream; nil means the only stream, if there is
+    ///   just one.
+    package init(
+        log: Log, streams: [StreamRoute], telemetryStream: String?, rejections: RejectionLog,
+        limits: GatewayLimits = GatewayLimits()
+    ) {
+        self.log = log
+        self.rejections = rejections
+        self.limits = limits
+        routes = Mutex(Routes(streams, telemetryStream: telemetryStream))
+    }
+
+    /// Takes over new settings; requests under way finish under the old ones.
+    package func update(streams: [StreamRoute], telemetryStream: String?) {
+        let updated = Routes(streams, telemetryStream: telemetryStream)
+        routes.withLock { $0 = updated }
+    }
+
+    /// The names of the streams that take events, sorted.
+    package var streamNames: [String] { routes.withLock { $0.keyFields.keys.sorted() } }
+
+    /// Where messages go that name a device but no stream.
+    package var telemetryStream: String? { routes.withLock { $0.telemetryStream } }
+
+    /// The stream of a name, or the telemetry stream, with its key field.
+    func target(_ name: String?) throws(IngestError) -> (stream: LogStream, keyField: String) {
+        let (wanted, keyField, known) = routes.withLock { routes in
+            let wanted = name ?? routes.telemetryStream
+            return (wanted, wanted.flatMap { routes.keyFields[$0] }, routes.keyFields.keys.sorted())
+        }
+        guard let wanted else { throw .noTelemetryStream(known: known) }
+        guard let keyField, let stream = log.stream(wanted) else { throw .unknownStream(wanted, known: known) }
+        return (stream, keyField)
+    }
+
+    /// Checks one request body and gives its events, keyed and ready for the log.
+    ///
+    /// - Parameter deviceID: the key of all events where the request names it; nil takes it from each event.
+    func events(
+        in body: UnsafeRawBufferPointer, keyField: String, deviceID: String?
+    ) throws(IngestError) -> PendingEvents {
+        var events = PendingEvents()
+        let source = try keySource(deviceID, field: keyField)
+        let intake = intakes.borrow(limits)
+        defer { intakes.giveBack(intake) }
+        _ = try intake.value.take(
+            body, keyField: keyField, source: source, properties: UnsafeRawBufferPointer(start: nil, count: 0),
+            maxEvents: limits.eventsPerRequest, into: &events)
+        return events
+    }
+
+    private func keySource(_ deviceID: String?, field: String) throws(IngestError) -> KeySource {
+        guard let deviceID else { return .body }
+        guard DeviceKey.isValid(deviceID, limits: limits) else { throw .badKey(deviceID, limits: limits) }
+        return .given(GivenKey(deviceID, field: field))
+    }
+}
+
+// MARK: Messages of devices
+
+extension Gateway {
+    package func ingest(
+        _ messages: [DeviceMessage], protocolName: String,
+        completion: @escaping @Sendable ([Result<Int, IngestError>]) -> Void
+    ) {
+        let stream: LogStream
+        let keyField: String
+        do {
+            (stream, keyField) = try target(nil)
+        } catch {
+            for message in messages { record(error, stream: nil, device: message.deviceID, protocolName) }
+            return completion(messages.map { _ in .failure(error) })
+        }
+        let (events, results) = take(messages, stream: stream.name, keyField: keyField, protocolName)
+        guard !events.isEmpty else { return completion(results) }
+        stream.append(events) { [self] outcome in
+            guard case .failure(let cause) = outcome else { return completion(results) }
+            let error = IngestError(cause)
+            completion(
+                zip(results, messages).map { result, message in
+                    guard case .success = result else { return result }
+                    record(error, stream: stream.name, device: message.deviceID, protocolName)
+                    return .failure(error)
+                })
+        }
+    }
+
+    private func take(
+        _ messages: [DeviceMessage], stream: String, keyField: String, _ protocolName: String
+    ) -> (PendingEvents, [Result<Int, IngestError>]) {
+        var events = PendingEvents()
+        let intake = intakes.borrow(limits)
+        defer { intakes.giveBack(intake) }
+        let results = messages.map { message in
+            Result { () throws(IngestError) -> Int in
+                do throws(IngestError) {
+                    let source = try keySource(message.deviceID, field: keyField)
+                    return try message.payload.withBytes { payload throws(IngestError) in
+                        try message.properties.withBytes { properties throws(IngestError) in
+                            try intake.value.take(
+                                payload, keyField: keyField, source: source, properties: properties,
+                                maxEvents: limits.eventsPerRequest, into: &events)
+                        }
+                    }
+                } catch {
+                    record(error, stream: stream, device: message.deviceID, protocolName)
+                    throw error
+                }
+            }
+        }
+        return (events, results)
+    }
+
+    package func reject(deviceID: String?, reason: String) {
+        rejections.append(
+            kind: .rejected, stream: telemetryStream, function: nil, device: deviceID, reason: reason)
+    }
+
+    /// Records a refusal over HTTP for the console.
+    func record(_ detail: String, stream: String?, device: String?) {
+        rejections.append(
+            kind: .rejected, stream: stream, function: nil, device: device.map { String($0.prefix(128)) },
+            reason: "http: \(detail)")
+    }
+
+    private func record(_ error: IngestError, stream: String?, device: String?, _ protocolName: String) {
+        rejections.append(
+            kind: .rejected, stream: stream, function: nil, device: device.map { String($0.prefix(128)) },
+            reason: "\(protocolName): \(error.detail)")
+    }
+}
+
+/// Intakes that wait for their next message, so that their memory is used again.
+private final class IntakePool: Sendable {
+    /// SAFETY: an intake is not thread-safe, but only the pool and one borrower ever hold it, in turn, and the pool's
+    /// lock orders what they do.
+    struct Lent: @unchecked Sendable { let value: EventIntake }
+
+    private static let capacity = 16
+    private let waiting = Mutex<[Lent]>([])
+
+    func borrow(_ limits: GatewayLimits) -> Lent {
+        waiting.withLock { $0.popLast() } ?? Lent(value: EventIntake(limits: limits))
+    }
+
+    func giveBack(_ intake: Lent) {
+        waiting.withLock { if $0.count < IntakePool.capacity { $0.append(intake) } }
+    }
+}
