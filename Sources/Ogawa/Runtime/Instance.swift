@@ -1,0 +1,388 @@
+import Logging
+import NIOCore
+import NIOPosix
+import OgawaCore
+import OgawaLog
+import OgawaPlatform
+import OgawaSQL
+import OgawaServer
+import OgawaStore
+import Synchronization
+
+/// How an instance runs, beside its project.
+package struct InstanceOptions: Sendable {
+    /// True lets listeners bind beyond this machine although nobody is asked for credentials.
+    package var allowsInsecure = false
+    package var logger: Logger
+
+    package init() {
+        logger = Logger(label: "ogawa")
+        // What people want to know of a start is printed by the command.
+        logger.logLevel = .warning
+    }
+}
+
+/// Where a running instance listens.
+package struct Endpoints: Sendable, Hashable {
+    package var http: String
+    package var mqtt: String
+}
+
+/// A running project: log, store, functions and listeners, started and stopped together.
+///
+/// **Isolation.** Callable from any task; start, reload and stop take turns.
+package final class Instance: Sendable {
+    private struct State {
+        var project: Project
+        var services: [FunctionService] = []
+        var core: Core?
+        var problems: [String: String] = [:]
+        var meter = RateMeter()
+        var followed: Set<String> = []
+    }
+
+    /// What lives from start to stop.
+    struct Core: Sendable {
+        let log: Log
+        let store: TableStore
+        let outputs: OutputRegistry
+        let gateway: Gateway
+        let http: HTTPListener
+        let mqtt: MQTTListener
+        let housekeeping: Task<Void, Never>
+    }
+
+    private let options: InstanceOptions
+    let clock: any WallClock = SystemClock()
+    let feed = LiveFeed()
+    let rejections: RejectionLog
+    private let tracker: DeviceTracker
+    let startedAt: Timestamp
+    // Held for the start, stop and reload of functions, which end threads; never on a request's path for long.
+    private let state: Mutex<State>
+
+    package init(project: Project, options: InstanceOptions = InstanceOptions()) {
+        self.options = options
+        rejections = RejectionLog(clock: clock)
+        tracker = DeviceTracker(feed: feed, clock: clock)
+        startedAt = clock.now()
+        state = Mutex(State(project: project))
+    }
+
+    /// Opens the data folder, starts the functions and accepts events.
+    ///
+    /// - Throws: ``DiagnosticList`` for a function that does not compile, ``LogError``, ``StoreError``, ``ProjectError``.
+    package func start() async throws -> Endpoints {
+        let project = state.withLock { $0.project }
+        if !options.allowsInsecure { try project.listen.requireLoopback() }
+        let log = try openLog(project)
+        let store: TableStore
+        do {
+            store = try TableStore(path: project.dataDirectory + "/tables.db")
+        } catch {
+            log.close()
+            throw error
+        }
+        let outputs = OutputRegistry()
+        let gateway = Gateway(
+            log: log, streams: project.routes, telemetryStream: project.telemetryStream, rejections: rejections)
+        let http = HTTPListener(
+            configuration: .init(host: project.listen.http.host, port: project.listen.http.port), gateway: gateway,
+            backend: self, feed: feed, logger: options.logger)
+        let mqtt = MQTTListener(
+            configuration: .init(host: project.listen.mqtt.host, port: project.listen.mqtt.port), ingest: gateway,
+            group: MultiThreadedEventLoopGroup.singleton, logger: options.logger)
+        let core = Core(
+            log: log, store: store, outputs: outputs, gateway: gateway, http: http, mqtt: mqtt,
+            housekeeping: keepHouse())
+        state.withLock { $0.core = core }
+        try outputs.update(project, log: log, store: store)
+        try startFunctions(project, core)
+        for note in log.recoveryNotes { options.logger.warning("\(note)") }
+        let httpPort = try await http.start()
+        let mqttPort = try await mqtt.start()
+        return Endpoints(
+            http: "http://\(project.listen.http.with(port: httpPort))",
+            mqtt: "mqtt://\(project.listen.mqtt.with(port: mqttPort))")
+    }
+
+    /// Stops accepting, lets the functions finish their steps, and closes the files.
+    package func stop() async {
+        guard let core = state.withLock({ $0.core }) else { return }
+        core.housekeeping.cancel()
+        await core.mqtt.stop()
+        await core.http.stop()
+        tracker.stop()
+        await onThread { [self] in
+            let services = state.withLock { state in
+                defer { state.services = [] }
+                return UnsafeServices(state.services)
+            }
+            for service in services.list { service.stop() }
+            core.log.close()
+            core.store.close()
+        }
+        state.withLock { $0.core = nil }
+    }
+
+    /// Takes over a changed project: new streams and outputs, and functions whose text changed. Others run on.
+    ///
+    /// - Returns: what was done and what is wrong, in lines for people. A function that does not compile leaves its running
+    ///   version in place.
+    package func reload(_ project: Project) async -> [String] {
+        guard let core = state.withLock({ $0.core }) else { return [] }
+        return await onThread { [self] in
+            do {
+                for stream in project.streams where core.log.stream(stream.name) == nil {
+                    _ = try core.log.add(stream.logConfiguration)
+                }
+                try core.outputs.update(project, log: core.log, store: core.store)
+            } catch {
+                return [String(describing: error)]
+            }
+            core.gateway.update(streams: project.routes, telemetryStream: project.telemetryStream)
+            followStreams(project, core)
+            return exchangeFunctions(project, core)
+        }
+    }
+}
+
+// MARK: Parts of starting
+
+extension Instance {
+    private func openLog(_ project: Project) throws -> Log {
+        try Log.open(
+            directory: project.dataDirectory + "/log", streams: project.streams.map(\.logConfiguration), clock: clock)
+    }
+
+    private func startFunctions(_ project: Project, _ core: Core) throws {
+        let surroundings = surroundings(core)
+        let services = try project.functions.map {
+            try FunctionService($0, project: project, surroundings: surroundings)
+        }
+        for service in services { service.start() }
+        let started = UnsafeServices(services)
+        state.withLock { $0.services = started.list }
+        followStreams(project, core)
+    }
+
+    private func surroundings(_ core: Core) -> FunctionService.Surroundings {
+        FunctionService.Surroundings(
+            log: core.log, outputs: core.outputs, feed: feed, rejections: rejections, clock: clock)
+    }
+
+    private func followStreams(_ project: Project, _ core: Core) {
+        for settings in project.streams {
+            let isNew = state.withLock { $0.followed.insert(settings.name).inserted }
+            guard isNew, let stream = core.log.stream(settings.name) else { continue }
+            tracker.follow(stream, timeField: settings.timeField)
+        }
+    }
+
+    /// Stops functions that changed or went, starts the new ones, and tells what happened.
+    private func exchangeFunctions(_ project: Project, _ core: Core) -> [String] {
+        let running = state.withLock { UnsafeServices($0.services) }.list
+        var kept: [FunctionService] = []
+        var notes: [String] = []
+        for file in project.functions {
+            let old = running.first { $0.file.name == file.name }
+            if let old, old.file.source.text == file.source.text, !settingsChanged(old, project) {
+                old.problem = nil
+                kept.append(old)
+                continue
+            }
+            do {
+                let service = try FunctionService(file, project: project, surroundings: surroundings(core))
+                old?.stop()
+                service.start()
+                kept.append(service)
+                notes.append("\(file.path): \(old == nil ? "started" : "restarted with its new text")")
+            } catch {
+                notes.append(String(describing: error))
+                old?.problem = String(describing: error)
+                kept += old.map { [$0] } ?? []
+            }
+        }
+        for service in running where !project.functions.contains(where: { $0.name == service.file.name }) {
+            service.stop()
+            notes.append("\(service.file.path): stopped, its file is gone")
+        }
+        let services = UnsafeServices(kept)
+        state.withLock { state in
+            state.services = services.list
+            state.project = project
+        }
+        return notes
+    }
+
+    /// Whether the settings of one of the function's inputs or outputs changed.
+    private func settingsChanged(_ service: FunctionService, _ project: Project) -> Bool {
+        let old = state.withLock { $0.project }
+        let isInputChanged = service.program.sources.contains { source in
+            old.stream(source.input)?.policy != project.stream(source.input)?.policy
+        }
+        return isInputChanged
+            || service.program.outputs.contains { old.output($0)?.kind != project.output($0)?.kind }
+    }
+
+    /// Samples rates each second and applies retention each half minute.
+    private func keepHouse() -> Task<Void, Never> {
+        // SAFETY: stop() cancels the task.
+        Task.detached { [weak self] in
+            var second = 0
+            while !Task.isCancelled {
+                guard let self else { return }
+                self.sampleRates()
+                second += 1
+                if second % 30 == 0 { await self.onThread { self.applyRetention() } }
+                do { try await Task.sleep(for: .seconds(1)) } catch { return }
+            }
+        }
+    }
+
+    private func sampleRates() {
+        let now = clock.now()
+        state.withLock { state in
+            guard let core = state.core else { return }
+            var counts: [String: Int] = [:]
+            for stream in core.log.streams { counts["stream " + stream.name] = Int(clamping: stream.eventCount) }
+            for output in core.outputs.outputs { counts["output " + output.name] = core.outputs.rowCount(output.name) }
+            for service in state.services { counts["function " + service.file.name] = service.eventsIn }
+            state.meter.sample(counts, at: now)
+        }
+    }
+
+    private func applyRetention() {
+        guard let core = state.withLock({ $0.core }) else { return }
+        core.log.enforceRetention()
+        for output in core.outputs.outputs {
+            guard case .table(let table) = output.target else { continue }
+            do { _ = try table.enforceRetention(now: clock.now()) } catch {
+                options.logger.warning("table \(output.name): \(error)")
+            }
+        }
+    }
+
+    /// Runs work that blocks on a thread of its own.
+    private func onThread<Result: Sendable>(_ work: @escaping @Sendable () -> Result) async -> Result {
+        await withCheckedContinuation { continuation in
+            _ = DedicatedThread(name: "ogawa-control") { continuation.resume(returning: work()) }
+        }
+    }
+}
+
+/// Functions on their way across the instance's lock.
+///
+/// SAFETY: a service is used by one of start, reload and stop at a time; status reads its figures, which have locks.
+struct UnsafeServices: @unchecked Sendable {
+    let list: [FunctionService]
+
+    init(_ list: [FunctionService]) { self.list = list }
+}
+
+// MARK: What the server asks
+
+extension Instance: ServerBackend {
+    package var backend: any ServerBackend { self }
+
+    package var isReady: Bool { state.withLock { $0.core != nil } }
+
+    package var liveNames: [String] {
+        guard let core = state.withLock({ $0.core }) else { return [] }
+        var names: [String] = []
+        for output in core.outputs.outputs where !names.contains(output.name) { names.append(output.name) }
+        return names
+    }
+
+    package var tableNames: [String] {
+        guard let core = state.withLock({ $0.core }) else { return [] }
+        return core.outputs.outputs.compactMap { output in
+            if case .table = output.target { output.name } else { nil }
+        }
+    }
+
+    package func query(table name: String, _ query: TableQuery) throws -> TableRows {
+        let output = state.withLock { $0.core }?.outputs.output(name)
+        guard let output, case .table(let table) = output.target else {
+            throw ProjectError(code: "unknown-table", message: "the table \(name) does not exist")
+        }
+        return try table.query(query)
+    }
+
+    package func devices(limit: Int) -> [DeviceReport] { tracker.devices(limit: limit) }
+
+    package func rejections(limit: Int) -> RejectionsReport { rejections.newest(limit) }
+
+    package func status() -> StatusReport {
+        let now = clock.now()
+        return state.withLock { state in
+            let core = state.core
+            let meter = state.meter
+            return StatusReport(
+                name: state.project.name, startedAt: startedAt.description,
+                uptimeSeconds: now.duration(since: startedAt).inSeconds, version: OgawaVersion.text,
+                streams: core?.log.streams.map { $0.report(meter) } ?? [],
+                functions: state.services.map {
+                    $0.report(now: now, eventsPerSecond: meter.rate("function " + $0.file.name))
+                },
+                outputs: core?.outputs.outputs.compactMap { $0.report(core?.outputs, meter) } ?? [],
+                rejected: rejections.total,
+                connections: ConnectionsReport(
+                    http: core?.http.connectionCount ?? 0, mqtt: core?.mqtt.connectionCount ?? 0,
+                    live: feed.subscriberCount))
+        }
+    }
+}
+
+/// The product.
+package enum OgawaVersion {
+    /// The version that `ogawa --version` and the status tell.
+    package static let text = "0.1.0"
+}
+
+extension OutputRegistry.Output {
+    fileprivate func report(_ registry: OutputRegistry?, _ meter: RateMeter) -> OutputReport? {
+        let rows = registry?.rowCount(name) ?? 0
+        let rate = meter.rate("output " + name)
+        switch target {
+        case .table(let table):
+            let configuration = table.configuration
+            return OutputReport(
+                name: name, kind: "table", rows: table.rowCount, rowsPerSecond: rate, columns: table.columns,
+                key: configuration.key, range: configuration.range)
+        case .stream(let stream, let keyField):
+            // A stream that no function writes is an input only.
+            if stream.name == name, rows == 0 { return nil }
+            return OutputReport(name: name, kind: "stream", rows: rows, rowsPerSecond: rate, columns: [], key: keyField)
+        }
+    }
+}
+
+extension LogStream {
+    /// Events appended since the stream began.
+    var eventCount: Int64 { partitions.reduce(0) { $0 + $1.nextOffset.rawValue } }
+
+    fileprivate func report(_ meter: RateMeter) -> StreamReport {
+        StreamReport(
+            name: name, partitions: partitions.count, events: Int(clamping: eventCount),
+            bytes: partitions.reduce(0) { $0 + $1.byteCount }, eventsPerSecond: meter.rate("stream " + name),
+            firstOffset: partitions.map(\.firstOffset.rawValue), nextOffset: partitions.map(\.nextOffset.rawValue))
+    }
+}
+
+extension Project {
+    fileprivate var routes: [StreamRoute] { streams.map { StreamRoute(name: $0.name, keyField: $0.keyField) } }
+}
+
+extension StreamSettings {
+    /// What the log needs to know of the stream.
+    var logConfiguration: StreamConfiguration {
+        StreamConfiguration(
+            name: name, partitionCount: partitionCount, durability: durability,
+            retention: Retention(age: retentionAge, byteCount: retentionByteCount))
+    }
+}
+
+extension ListenAddress {
+    fileprivate func with(port: Int) -> ListenAddress { ListenAddress(host: host, port: port) }
+}

@@ -1,0 +1,196 @@
+import OgawaCore
+import OgawaEngine
+import OgawaJSON
+import OgawaLog
+import OgawaSQL
+import OgawaServer
+
+/// One uninterrupted run: from the beginning of the log through the stored progress to the log's growing end.
+///
+/// **Isolation.** Owned by the runner's thread.
+final class RunnerSession {
+    private static let batchByteCount = 1 << 20
+    private static let markerInterval = Duration.seconds(1)
+
+    private let context: FunctionRunner.Context
+    private let pipeline: Pipeline
+    private let statements: [StatementOutput]
+    private(set) var positions: [LogPosition]
+    private(set) var figures = RunnerFigures()
+    /// Stored progress that lies ahead, nearest first; reading stops exactly there.
+    private var barriers: [Progress]
+    private var turn = 0
+    private var lastMarker = Timestamp.min
+
+    /// Builds the pipeline and asks the sinks how far they got.
+    init(_ context: FunctionRunner.Context) throws {
+        self.context = context
+        let program = context.program
+        let count = context.partitions.count
+        let statements = try program.statements.indices
+            .filter { program.inputs(of: program.statements[$0].plan).contains(context.input) }
+            .map { try StatementOutput(context, statement: $0) }
+        self.statements = statements
+        let configuration = Pipeline.Configuration(policy: context.policy, partitionCount: count)
+        let byStatement = Dictionary(uniqueKeysWithValues: statements.map { ($0.statement, $0) })
+        pipeline = try Pipeline(
+            program, input: context.input, configuration: configuration,
+            report: { finding in
+                context.rejections.append(
+                    kind: RejectionKind(rawValue: finding.kind.rawValue) ?? .error, stream: context.input,
+                    function: context.function, device: finding.key.isEmpty ? nil : finding.key,
+                    reason: finding.reason)
+            },
+            emit: { byStatement[$0]?.rows.append($1) })
+        let end = context.partitions.map(\.endPosition)
+        var stored: Set<Progress> = []
+        for statement in statements {
+            stored.formUnion(try statement.loadProgress(partitionCount: count, end: end).compactMap { $0 })
+        }
+        barriers = stored.sorted { $1.hasReached($0) && $0 != $1 }
+        let hasFresh = statements.contains { $0.stored.contains { $0 == nil } }
+        let start = context.partitions.map(\.startPosition)
+        if program.isStateless, !hasFresh, let first = barriers.first {
+            positions = zip(first.positions, start).map { max($0, $1) }
+        } else {
+            positions = start
+        }
+        noteProgress()
+    }
+
+    /// Processes one batch; false where there is nothing to read.
+    func step() throws -> Bool {
+        while let barrier = barriers.first, Progress(positions).hasReached(barrier) { barriers.removeFirst() }
+        for _ in positions.indices {
+            let partition = turn
+            turn = (turn + 1) % positions.count
+            if let (batch, next) = try read(partition) {
+                try process(batch, partition, next)
+                return true
+            }
+        }
+        return false
+    }
+
+    /// Asks the log to record that time passes, where something waits for it and no event comes.
+    ///
+    /// - Returns: how long to sleep at most.
+    func requestIdleMarkers() -> Duration {
+        guard let awaited = pipeline.awaitedTime else { return .seconds(3600) }
+        let now = context.clock.now()
+        let due = awaited.advanced(by: context.policy.late).advanced(by: .milliseconds(1))
+        if now < due { return due.duration(since: now) }
+        if now.duration(since: lastMarker) < RunnerSession.markerInterval, now >= lastMarker {
+            return RunnerSession.markerInterval
+        }
+        lastMarker = now
+        let partitions = context.partitions
+        // SAFETY: appends one marker each and ends; nobody needs to cancel it.
+        Task.detached {
+            for partition in partitions { _ = try? await partition.appendIdleMarker() }
+        }
+        return RunnerSession.markerInterval
+    }
+
+    /// What is next in a partition, up to the nearest barrier.
+    private func read(_ partition: Int) throws -> (EventBatch, LogPosition)? {
+        let position = positions[partition]
+        let limit = barriers.first?.positions[partition]
+        if let limit, position >= limit { return nil }
+        let log = context.partitions[partition]
+        guard let (batch, next) = try log.read(from: position, maxByteCount: RunnerSession.batchByteCount) else {
+            return nil
+        }
+        guard let limit, next > limit else { return (batch, next) }
+        let count = Int(clamping: limit.offset.rawValue - batch.firstOffset.rawValue)
+        guard count > 0, count < batch.count else {
+            // Only idle markers lie between here and the barrier.
+            return count >= batch.count && batch.count > 0 ? (batch, limit) : (EventBatch(partition: log.id), limit)
+        }
+        return (batch.slice(0..<count), limit)
+    }
+
+    private func process(_ batch: EventBatch, _ partition: Int, _ next: LogPosition) throws {
+        var batch = batch
+        batch.partition = PartitionID(partition)
+        try pipeline.process(batch, input: context.input)
+        positions[partition] = next
+        let progress = Progress(positions)
+        for statement in statements { figures.rowsOut += try statement.commit(progress) }
+        figures.eventsIn += batch.count
+        noteProgress()
+    }
+
+    private func noteProgress() {
+        figures.counts = pipeline.counts
+        figures.watermark = pipeline.watermark
+        figures.processedOffsets = positions.reduce(Int64(0)) { $0 + $1.offset.rawValue }
+        figures.processedTime = positions.map(\.enqueuedTime).min()
+    }
+}
+
+/// A statement of a running function: its rows of the step under way, its sink and its live feed.
+private final class StatementOutput {
+    let statement: Int
+    let rows = StepRows()
+    private(set) var stored: [Progress?] = []
+    private let output: OutputRegistry.Output
+    private let sink: any OutputSink
+    private let outputs: OutputRegistry
+    private let feed: LiveFeed
+    private let encoder = RowEncoder()
+
+    init(_ context: FunctionRunner.Context, statement: Int) throws {
+        self.statement = statement
+        outputs = context.outputs
+        feed = context.feed
+        let name = context.program.statements[statement].output
+        guard let output = context.outputs.output(name) else {
+            throw ProjectError(code: "unknown-output", message: "the output \(name) does not exist")
+        }
+        self.output = output
+        let (rejections, function) = (context.rejections, context.function)
+        sink = output.makeSink(producer: "\(context.label)/\(statement)") { reason in
+            rejections.append(kind: .error, stream: nil, function: function, device: nil, reason: reason)
+        }
+    }
+
+    /// Stored progress per part of the sink; never beyond the log's end (a log that does not sync may have lost its end).
+    func loadProgress(partitionCount: Int, end: [LogPosition]) throws -> [Progress?] {
+        stored = try sink.storedProgress(partitionCount: partitionCount).map { progress in
+            progress.map { Progress(zip($0.positions, end).map { min($0, $1) }) }
+        }
+        return stored
+    }
+
+    /// Stores the step's rows with the progress and tells the live feed; returns how many rows were new.
+    func commit(_ progress: Progress) throws -> Int {
+        guard rows.count > 0 else { return 0 }
+        defer { rows.clear() }
+        let isSuppressed = stored.map { $0?.hasReached(progress) ?? false }
+        guard isSuppressed.contains(false) else { return 0 }
+        let batch = rows.batch
+        try sink.write(batch, progress: progress, isSuppressed: isSuppressed)
+        outputs.count(batch.count, for: output.name)
+        publish(batch)
+        return batch.count
+    }
+
+    private func publish(_ batch: RowBatch) {
+        guard feed.hasSubscribers(output.name) else { return }
+        encoder.clear()
+        var frame = LiveFrame()
+        frame.rows = encoder.encode(batch)
+        frame.bytes = Array(encoder.bytes)
+        if let key = output.keyColumn {
+            let keys = RowKeys(batch, column: key)
+            for row in 0..<batch.count {
+                keys.withKey(of: row) { text in
+                    frame.keys.append(ByteSlice(start: frame.bytes.count, count: text.count))
+                    frame.bytes.append(contentsOf: text)
+                }
+            }
+        }
+        feed.publish(output.name, lines: frame)
+    }
+}
