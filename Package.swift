@@ -100,6 +100,7 @@ let package = Package(
                 "OgawaTesting", logging,
             ] + nio),
         tests("OgawaTests", ["OgawaCore", "OgawaLog", "OgawaSQL", "OgawaServer", "OgawaStore", "Ogawa"]),
+        tests("OgawaCLITests", ["OgawaCore", "Ogawa", "OgawaCLI"]),
     ],
     cxxLanguageStandard: .cxx20
 )

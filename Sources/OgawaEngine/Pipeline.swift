@@ -60,7 +60,7 @@ package final class Pipeline {
         for source in sources where source.input == input { try source.source.process(events: events) }
     }
 
-    /// Ends the input: what waits goes out, every window closes. The pipeline takes nothing after it.
+    /// Ends the input: what waits goes out, every window closes, and the pipeline takes nothing more.
     package func finish() throws {
         findings.startBatch()
         for source in sources { try source.source.finish() }
@@ -180,8 +180,10 @@ private struct PipelineBuilder {
 
     private mutating func source(_ index: Int) throws -> Stage {
         let plan = program.sources[index]
-        let source = try sources[index] ?? EventSource(
-            plan, partitionCount: configuration.partitionCount, configuration: configuration, findings: findings)
+        let source =
+            try sources[index]
+            ?? EventSource(
+                plan, partitionCount: configuration.partitionCount, configuration: configuration, findings: findings)
         sources[index] = source
         return Stage(output: source, heap: source.heap, columnCount: plan.fields.count)
     }

@@ -68,6 +68,7 @@ package final class EventSplitter {
 
     /// Makes a splitter; ends the process where there is no memory for a few hundred bytes.
     package init() {
+        // SAFETY: fails only where a few hundred bytes cannot be had, never because of bytes from outside.
         guard let splitter = ogawa_splitter_create() else { fatalError("EventSplitter: no memory") }
         self.splitter = splitter
     }

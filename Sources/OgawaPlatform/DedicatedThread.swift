@@ -31,6 +31,7 @@ package final class DedicatedThread: Sendable {
             var handle: pthread_t?
             let result = pthread_create(&handle, nil, { runThread($0) }, start.toOpaque())
             guard result == 0, let handle else {
+                // SAFETY: threads are started at the start and by control actions, never by input; without one nothing can go on.
                 preconditionFailure("the system starts no more threads: error \(result)")
             }
             thread = handle

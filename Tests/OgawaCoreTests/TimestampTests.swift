@@ -46,7 +46,8 @@ import Testing
     @Test func `a finding shows its line with a caret under the range`() {
         let source = SourceText(name: "a.sql", text: "SELECT 1\nFROM 温度 x\n")
         let range = SourceRange(14, 20)
-        let found = source.render(Diagnostic(code: "unknown", message: "unknown input", hint: "did you mean y?", range: range))
+        let found = source.render(
+            Diagnostic(code: "unknown", message: "unknown input", hint: "did you mean y?", range: range))
         #expect(
             found == "a.sql:2:6: error: unknown input\n 2 | FROM 温度 x\n   |      ^^\n hint: did you mean y?")
     }
@@ -66,7 +67,9 @@ import Testing
     @Test func `the partition of a key never changes`() {
         // These numbers are part of the data on disk.
         let keys = ["", "dev-1", "dev-2", "sensor/42", "東京"]
-        let hashes: [UInt64] = [0xefd01f60ba992926, 0x7794c83f9f078e0e, 0x4686875408c05922, 0x982e33825b38d8a4, 0xb700c569e52d4522]
+        let hashes: [UInt64] = [
+            0xefd01f60ba992926, 0x7794c83f9f078e0e, 0x4686875408c05922, 0x982e33825b38d8a4, 0xb700c569e52d4522,
+        ]
         for (key, hash) in zip(keys, hashes) {
             Array(key.utf8).withUnsafeBytes {
                 #expect(keyHash($0) == hash)

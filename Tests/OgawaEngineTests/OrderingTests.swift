@@ -63,9 +63,13 @@ import Testing
         var rows: [String] = []
         let collected = Rows()
         let compiled = try compile(
-            SourceText(name: "t", text: "SELECT COUNT(*) AS n INTO out FROM input TIMESTAMP BY ts GROUP BY TumblingWindow(second, 1)"),
+            SourceText(
+                name: "t",
+                text: "SELECT COUNT(*) AS n INTO out FROM input TIMESTAMP BY ts GROUP BY TumblingWindow(second, 1)"),
             catalog: Catalog(streams: ["input"]))
-        let pipeline = try Pipeline(compiled.program, configuration: Pipeline.Configuration()) { collected.add($1, to: "out") }
+        let pipeline = try Pipeline(compiled.program, configuration: Pipeline.Configuration()) {
+            collected.add($1, to: "out")
+        }
         try pipeline.process(batch([Self.event(1, at: 500, arriving: 500)]), input: "input")
         #expect(pipeline.awaitedTime == at(1000))
         var marker = batch([])

@@ -16,7 +16,8 @@ import Testing
         var time = 0
         return (0..<count).map { _ in
             time += [0, 0, 1, 250, 500, 1000, 1000, 7000].randomElement(using: &generator) ?? 0
-            let value = Int.random(in: 0..<10, using: &generator) == 0 ? nil : Int.random(in: -50...50, using: &generator)
+            let value =
+                Int.random(in: 0..<10, using: &generator) == 0 ? nil : Int.random(in: -50...50, using: &generator)
             return Reading(device: .random(in: 0..<4, using: &generator), milliseconds: time, value: value)
         }
     }

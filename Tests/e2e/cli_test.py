@@ -353,7 +353,7 @@ class CliTest(unittest.TestCase):
 
         self.assert_refusals(running)
         text = ogawa("query", "SELECT voltage FROM telemetry", "--project", folder, "--input", "telemetry", code=1).stderr
-        self.assertIn("end the running instance first", text)
+        self.assertIn("stop that instance", text)
         self.assertEqual(running.stop(), 0)
         log = ogawa("query", "SELECT voltage FROM telemetry", "--project", folder, "--input", "telemetry").stdout
         self.assertCountEqual([json.loads(line)["voltage"] for line in log.splitlines()], [0.70, 0.72, 0.74, 0.5])

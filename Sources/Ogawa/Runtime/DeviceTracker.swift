@@ -118,8 +118,9 @@ private struct TelemetryReader {
             let offset = batch.firstOffset.advanced(by: row)
             let enqueued = Timestamp(ticks: batch.enqueuedTimes[row])
             let start = frame.bytes.count
-            frame.bytes += Array("{\"partition\":\(batch.partition),\"offset\":\(offset),\"enqueued\":\"\(enqueued)\"".utf8)
-            frame.bytes += Array(",\"key\":\(JSONValue.string(batch.key(at: row)).text),\"body\":".utf8)
+            let place = "{\"partition\":\(batch.partition),\"offset\":\(offset),\"enqueued\":\"\(enqueued)\""
+            let keyText = JSONValue.string(batch.key(at: row)).text
+            frame.bytes += Array("\(place),\"key\":\(keyText),\"body\":".utf8)
             frame.bytes += batch.bytes[batch.bodies[row].range]
             frame.bytes.append(UInt8(ascii: "}"))
             frame.rows.append(ByteSlice(start: start, count: frame.bytes.count - start))

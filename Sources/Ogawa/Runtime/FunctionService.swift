@@ -80,7 +80,7 @@ final class FunctionService {
 
 extension StreamSettings {
     /// The stream's policy for events whose time does not fit.
-    var policy: OrderingPolicy {
+    package var policy: OrderingPolicy {
         OrderingPolicy(
             late: lateTolerance, early: earlyTolerance, outOfOrder: outOfOrderTolerance,
             action: orderingAction == .drop ? .drop : .adjust)

@@ -125,8 +125,9 @@ package final class Instance: Sendable {
         state.withLock { $0.core = nil }
     }
 
-    /// Takes over a changed project: new streams and outputs, and functions whose text changed. Others run on.
+    /// Takes over a changed project: new streams and outputs, and functions whose text changed.
     ///
+    /// Other functions run on.
     /// - Returns: what was done and what is wrong, in lines for people. A function that does not compile leaves its running
     ///   version in place.
     package func reload(_ project: Project) async -> [String] {

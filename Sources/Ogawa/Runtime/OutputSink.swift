@@ -144,7 +144,9 @@ struct RowKeys {
     /// Gives the key's UTF-8 bytes; none where the row has no such value.
     func withKey<Result>(of row: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         if let column { return withText(column, tag: column.tag(at: row), bits: column.values[row], body) }
-        guard let spread, spread.tag(at: row) == .record else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+        guard let spread, spread.tag(at: row) == .record else {
+            return body(UnsafeRawBufferPointer(start: nil, count: 0))
+        }
         let heap = TextHeap(capacity: 256)
         let found = findMember(in: spread.heap.bytes(spread.values[row]), path: [name], heap: heap)
         let single = Column(heap: heap)

@@ -37,11 +37,19 @@ final class ChildProcess: Sendable {
         posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
         posix_spawn_file_actions_addopen(&actions, 2, errorFile, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         posix_spawn_file_actions_addclose(&actions, ends[1])
+        // A child inherits the signals that this thread blocks, among them the one that ends it.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var texts: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
         defer { for text in texts { free(text) } }
         texts.append(nil)
         var started: pid_t = 0
-        let code = posix_spawnp(&started, name, &actions, nil, texts, environ)
+        let code = posix_spawnp(&started, name, &actions, &attributes, texts, environ)
         guard code == 0 else {
             close(ends[0])
             throw CommandFailure("can't start \(name): \(String(cString: strerror(code)))")

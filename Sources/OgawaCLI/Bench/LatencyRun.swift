@@ -118,12 +118,13 @@ private struct StoredProbe {
     func run() async throws -> LatencyFigures {
         var figures = LatencyFigures()
         let client = HTTPClient(server.http, timeout: .seconds(10))
-        let path = "/tables/temperature?key=\(LatencyRun.probeDevice)&order=desc&limit=50"
+        let path = "/tables/temperature?key=\(LatencyRun.probeDevice)&order=desc&limit=10"
         let lastProbe = (schedule.count - 1) / schedule.probeInterval * schedule.probeInterval
         let end = schedule.dueTime(schedule.count) + .seconds(10)
         var newest = -1
         while newest < lastProbe, ContinuousClock.now < end {
-            try await Task.sleep(for: .milliseconds(1))
+            // More often would take from the server what is measured.
+            try await Task.sleep(for: .milliseconds(2))
             let response = try await client.request("GET", path)
             let now = ContinuousClock.now
             // The table is made by its first row.

@@ -78,14 +78,11 @@ enum DiskProbe {
     static let byteCount = 256 << 20
 
     /// Writes zeros in blocks of a megabyte, makes them durable once at the end, and gives bytes a second.
-    static func run(in folder: String) async throws -> Double {
+    static func run(in base: String) async throws -> Double {
+        let folder = try Leftovers.makeFolder(in: base)
+        defer { Leftovers.remove(folder: folder) }
         let file = TextFile.join(folder, "dd.bin")
         let errors = TextFile.join(folder, "dd.txt")
-        unlink(errors)
-        defer {
-            unlink(file)
-            unlink(errors)
-        }
         let start = ContinuousClock.now
         let dd = try ChildProcess(
             [

@@ -25,12 +25,11 @@ package struct HTTPResponse: Sendable {
     package var problem: ClientError {
         let json = try? JSONValue.parse(text)
         func field(_ name: String) -> String? {
-            if case .string(let text)? = json?[name] { return text }
+            if case .string(let text)? = json?[name] { return DisplayText.plain(text) }
             return nil
         }
         let title = field("title") ?? "the answer was \(status)"
-        let place = json?["element"].map { " (element \($0.text))" } ?? ""
-        let message = field("detail").map { "\(title): \($0)\(place)" } ?? title
+        let message = field("detail").map { "\(title): \($0)" } ?? title
         return ClientError(message, hint: field("hint"))
     }
 }

@@ -45,6 +45,11 @@ struct QueryCommand: ParsableCommand {
     var project: String?
 
     @Option(
+        help: ArgumentHelp("The project's data folder, where it is not its own.", valueName: "dir"),
+        completion: .directory)
+    var data: String?
+
+    @Option(
         help: ArgumentHelp(
             "How far an event of a file may stand behind a newer one and still be put in order.",
             valueName: "duration"))
@@ -84,14 +89,15 @@ struct QueryCommand: ParsableCommand {
         let source =
             try queryFile.map { SourceText(name: $0, text: try TextFile.read($0)) }
             ?? SourceText(name: "<query>", text: sql ?? "")
-        let settings = try project.map { try Project.load(directory: $0, environment: Terminal.environment) }
+        var settings = try project.map { try Project.load(directory: $0, environment: Terminal.environment) }
+        if let data { settings?.dataDirectory = data }
         let names = try inputs.map { input in try inputName(input, settings) }
         var policies: [String: OrderingPolicy] = [:]
         for (input, name) in zip(inputs, names) {
             let isFile = QueryCommand.split(input).file != nil
             policies[name] =
                 isFile
-                ? OrderingPolicy(outOfOrder: outOfOrder.duration) : settings.map { LogInput.policy($0, stream: name) }
+                ? OrderingPolicy(outOfOrder: outOfOrder.duration) : settings?.stream(name)?.policy
         }
         let query = try QueryRun(source, inputs: names, policies: policies)
         let opened = try zip(inputs, names).map { input, name in
@@ -128,8 +134,8 @@ struct QueryCommand: ParsableCommand {
         if let file = QueryCommand.split(input).file {
             return try InputFile(path: file, hasOwnTime: query.hasOwnTime(name))
         }
-        guard let settings else { throw SilentFailure() }
-        return try LogInput(project: settings, stream: name)
+        guard let settings, let stream = settings.stream(name) else { throw SilentFailure() }
+        return try LogInput(project: settings, stream: stream)
     }
 
     private func report(_ summary: QueryRun.Summary) {

@@ -45,6 +45,7 @@ struct Server: Sendable {
         try requireFree(project.listen.mqtt, for: "MQTT", option: "--mqtt-port")
         var options = InstanceOptions()
         options.allowsInsecure = allowsInsecure
+        options.logger = ConsoleLog.logger()
         let instance = Instance(project: project, options: options)
         do {
             return Server(instance: instance, endpoints: try await instance.start())

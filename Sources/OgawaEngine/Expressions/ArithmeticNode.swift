@@ -40,7 +40,7 @@ final class ArithmeticNode: ExpressionNode {
         return Operand(column: result, isConstant: false)
     }
 
-    /// The uniform case: a column of floats with a column of floats or a constant number. False where it is not that.
+    /// The uniform case, a column of floats with floats or a constant number; false where it is not that.
     private func floats(_ a: Operand, _ b: Operand, count: Int) -> Bool {
         guard operation != .modulo, !(a.isConstant && b.isConstant) else { return false }
         if a.isConstant {

@@ -39,7 +39,7 @@ struct Operand {
     func bits(_ row: Int) -> UInt64 { column.values[index(row)] }
 }
 
-/// The rows for which an expression is wanted; nil means all. Outside them it must not fail.
+/// The rows for which an expression is wanted, outside which it must not fail; nil means all.
 typealias ActiveRows = UnsafePointer<UInt8>?
 
 @inline(__always)

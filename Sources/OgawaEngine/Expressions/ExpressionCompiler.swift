@@ -34,7 +34,8 @@ struct ExpressionCompiler {
         }
     }
 
-    private func unary(_ unary: UnaryOperator, _ operand: ExpressionNode, _ range: SourceRange) throws -> ExpressionNode {
+    private func unary(_ unary: UnaryOperator, _ operand: ExpressionNode, _ range: SourceRange) throws -> ExpressionNode
+    {
         switch unary {
         case .negate: IntegerNode(.negate, [operand], heap: heap, range: range)
         case .not: NotNode(operand, heap: heap, range: range)

@@ -163,18 +163,20 @@ final class EventSource: Operator {
     private func judge(_ eventTime: Int64, _ row: Int, _ events: EventBatch, _ partition: Int) {
         let enqueued = events.enqueuedTimes[row]
         let arrival = enqueued == EventSource.arrivesAtOwnTime ? eventTime : enqueued
-        func distance() -> String {
-            let seconds = Timestamp(ticks: eventTime).duration(since: Timestamp(ticks: arrival)).inSeconds
-            let shown = formatNumber((seconds.magnitude * 10).rounded() / 10)
-            let relation = seconds < 0 ? "behind" : "ahead of"
-            return "event time \(Timestamp(ticks: eventTime)) is \(shown) s \(relation) its arrival"
+        func distance(_ kind: Finding.Kind) -> String {
+            let isBehindOthers = kind == .outOfOrder
+            let limit = isBehindOthers ? timelines[partition].watermark : arrival
+            let seconds = Timestamp(ticks: eventTime).duration(since: Timestamp(ticks: limit)).inSeconds
+            let shown = formatNumber((seconds.magnitude * 1000).rounded() / 1000)
+            let relation = (seconds < 0 ? "behind " : "ahead of ") + (isBehindOthers ? "the watermark" : "its arrival")
+            return "event time \(Timestamp(ticks: eventTime)) is \(shown) s \(relation)"
         }
         switch timelines[partition].judge(eventTime, arrival: arrival) {
         case .keep(let time): keep(row, time)
         case .adjust(let time, let kind):
-            findings.adjust(kind, events, row) { "\(distance()); adjusted to \(Timestamp(ticks: time))" }
+            findings.adjust(kind, events, row) { "\(distance(kind)); adjusted to \(Timestamp(ticks: time))" }
             keep(row, time)
-        case .drop(let kind): findings.drop(kind, events, row) { "\(distance()); dropped" }
+        case .drop(let kind): findings.drop(kind, events, row) { "\(distance(kind)); dropped" }
         }
     }
 

@@ -12,11 +12,11 @@ package struct OrderingPolicy: Hashable, Sendable {
         case drop
     }
 
-    /// How far an event's time may lie behind its arrival. Applied first.
+    /// How far an event's time may lie behind its arrival; applied first.
     package var late: Duration
     /// How far an event's time may lie ahead of its arrival; beyond it the event is dropped.
     package var early: Duration
-    /// How far behind the newest event an event may come and still be sorted in. Delays output by as much.
+    /// How far behind the newest event an event may come and still be sorted in; delays output by as much.
     package var outOfOrder: Duration
     package var action: Action
 

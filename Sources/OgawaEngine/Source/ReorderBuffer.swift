@@ -51,7 +51,7 @@ final class ReorderBuffer {
         }
     }
 
-    /// Rows up to a time, in order; empty where there are none. Valid until the next call.
+    /// Rows up to a time, in order, valid until the next call; empty where there are none.
     func release(upTo time: Int64, isInclusive: Bool) -> ColumnBatch {
         rows.removeAll(keepingCapacity: true)
         output.times.removeAll(keepingCapacity: true)
