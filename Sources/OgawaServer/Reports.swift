@@ -8,7 +8,11 @@ package struct StatusReport: Codable, Sendable, Equatable {
     /// ISO 8601.
     package var startedAt: String
     package var uptimeSeconds: Double
+    /// The present instant by the instance's clock, ISO 8601.
+    package var now: String?
     package var version: String
+    /// Where events are accepted; nil before the start is complete.
+    package var listen: ListenReport?
     package var streams: [StreamReport]
     package var functions: [FunctionReport]
     package var outputs: [OutputReport]
@@ -17,18 +21,32 @@ package struct StatusReport: Codable, Sendable, Equatable {
     package var connections: ConnectionsReport
 
     package init(
-        name: String, startedAt: String, uptimeSeconds: Double, version: String, streams: [StreamReport],
-        functions: [FunctionReport], outputs: [OutputReport], rejected: Int, connections: ConnectionsReport
+        name: String, startedAt: String, uptimeSeconds: Double, now: String? = nil, version: String,
+        listen: ListenReport? = nil, streams: [StreamReport], functions: [FunctionReport], outputs: [OutputReport],
+        rejected: Int, connections: ConnectionsReport
     ) {
         self.name = name
         self.startedAt = startedAt
         self.uptimeSeconds = uptimeSeconds
+        self.now = now
+        self.listen = listen
         self.version = version
         self.streams = streams
         self.functions = functions
         self.outputs = outputs
         self.rejected = rejected
         self.connections = connections
+    }
+}
+
+/// The listeners' addresses as URLs.
+package struct ListenReport: Codable, Sendable, Equatable {
+    package var http: String
+    package var mqtt: String
+
+    package init(http: String, mqtt: String) {
+        self.http = http
+        self.mqtt = mqtt
     }
 }
 

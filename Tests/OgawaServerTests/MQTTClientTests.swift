@@ -79,7 +79,7 @@ import Testing
             let error = await #expect(throws: MQTTClient.Failure.self) {
                 _ = try await connect(port) { $0.clientID = "a/b" }
             }
-            #expect(error?.message.contains("return code 2") == true)
+            #expect(error?.message.contains("return code 2") == true, "\(String(describing: error))")
         }
     }
 

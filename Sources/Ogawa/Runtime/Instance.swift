@@ -36,7 +36,7 @@ package final class Instance: Sendable {
         var project: Project
         var services: [FunctionService] = []
         var core: Core?
-        var problems: [String: String] = [:]
+        var endpoints: Endpoints?
         var meter = RateMeter()
         var followed: Set<String> = []
     }
@@ -101,9 +101,11 @@ package final class Instance: Sendable {
         for note in log.recoveryNotes { options.logger.warning("\(note)") }
         let httpPort = try await http.start()
         let mqttPort = try await mqtt.start()
-        return Endpoints(
+        let endpoints = Endpoints(
             http: "http://\(project.listen.http.with(port: httpPort))",
             mqtt: "mqtt://\(project.listen.mqtt.with(port: mqttPort))")
+        state.withLock { $0.endpoints = endpoints }
+        return endpoints
     }
 
     /// Stops accepting, lets the functions finish their steps, and closes the files.
@@ -321,7 +323,9 @@ extension Instance: ServerBackend {
             let meter = state.meter
             return StatusReport(
                 name: state.project.name, startedAt: startedAt.description,
-                uptimeSeconds: now.duration(since: startedAt).inSeconds, version: OgawaVersion.text,
+                uptimeSeconds: now.duration(since: startedAt).inSeconds, now: now.description,
+                version: OgawaVersion.text,
+                listen: state.endpoints.map { ListenReport(http: $0.http, mqtt: $0.mqtt) },
                 streams: core?.log.streams.map { $0.report(meter) } ?? [],
                 functions: state.services.map {
                     $0.report(now: now, eventsPerSecond: meter.rate("function " + $0.file.name))

@@ -108,44 +108,62 @@ extension Gateway {
             for message in messages { record(error, stream: nil, device: message.deviceID, protocolName) }
             return completion(messages.map { _ in .failure(error) })
         }
-        let (events, results) = take(messages, stream: stream.name, keyField: keyField, protocolName)
-        guard !events.isEmpty else { return completion(results) }
-        stream.append(events) { [self] outcome in
-            guard case .failure(let cause) = outcome else { return completion(results) }
-            let error = IngestError(cause)
-            completion(
-                zip(results, messages).map { result, message in
-                    guard case .success = result else { return result }
-                    record(error, stream: stream.name, device: message.deviceID, protocolName)
-                    return .failure(error)
-                })
+        let (events, results) = take(messages, stream: stream, keyField: keyField, protocolName)
+        let gathering = IngestGathering(results) { completion($0) }
+        for (partition, part) in zip(stream.partitions, events) where !part.events.isEmpty {
+            gathering.begin()
+            partition.append(part.events) { [self] outcome in
+                guard case .failure(let cause) = outcome else { return gathering.end() }
+                let error = IngestError(cause)
+                // A busy log is asked again by the listener; only what is given up is worth a line.
+                if error.kind != .busy {
+                    for index in part.messages {
+                        record(error, stream: stream.name, device: messages[index].deviceID, protocolName)
+                    }
+                }
+                gathering.end(failing: part.messages, with: error)
+            }
         }
+        gathering.end()
+    }
+
+    /// The events for one partition and the messages that they come from.
+    private struct Part {
+        var events = PendingEvents()
+        var messages: [Int] = []
     }
 
     private func take(
-        _ messages: [DeviceMessage], stream: String, keyField: String, _ protocolName: String
-    ) -> (PendingEvents, [Result<Int, IngestError>]) {
-        var events = PendingEvents()
+        _ messages: [DeviceMessage], stream: LogStream, keyField: String, _ protocolName: String
+    ) -> ([Part], [Result<Int, IngestError>]) {
+        var parts = [Part](repeating: Part(), count: stream.partitions.count)
         let intake = intakes.borrow(limits)
         defer { intakes.giveBack(intake) }
-        let results = messages.map { message in
-            Result { () throws(IngestError) -> Int in
+        let results = messages.indices.map { index in
+            let message = messages[index]
+            // The device is the key of all events of its message.
+            let partition = Array(message.deviceID.utf8).withUnsafeBytes {
+                OgawaCore.partition(forKey: $0, count: parts.count).index
+            }
+            return Result { () throws(IngestError) -> Int in
                 do throws(IngestError) {
                     let source = try keySource(message.deviceID, field: keyField)
-                    return try message.payload.withBytes { payload throws(IngestError) in
+                    let count = try message.payload.withBytes { payload throws(IngestError) in
                         try message.properties.withBytes { properties throws(IngestError) in
                             try intake.value.take(
                                 payload, keyField: keyField, source: source, properties: properties,
-                                maxEvents: limits.eventsPerRequest, into: &events)
+                                maxEvents: limits.eventsPerRequest, into: &parts[partition].events)
                         }
                     }
+                    parts[partition].messages.append(index)
+                    return count
                 } catch {
-                    record(error, stream: stream, device: message.deviceID, protocolName)
+                    record(error, stream: stream.name, device: message.deviceID, protocolName)
                     throw error
                 }
             }
         }
-        return (events, results)
+        return (parts, results)
     }
 
     package func reject(deviceID: String?, reason: String) {
@@ -164,6 +182,34 @@ extension Gateway {
         rejections.append(
             kind: .rejected, stream: stream, function: nil, device: device.map { String($0.prefix(128)) },
             reason: "\(protocolName): \(error.detail)")
+    }
+}
+
+/// Waits for the appends of one batch of messages and answers once, each message by the fate of its own partition.
+private final class IngestGathering: Sendable {
+    private let state: Mutex<(results: [Result<Int, IngestError>], waiting: Int)>
+    private let completion: @Sendable ([Result<Int, IngestError>]) -> Void
+
+    /// Counts itself as one append until the first ``end(failing:with:)``.
+    init(
+        _ results: [Result<Int, IngestError>],
+        completion: @escaping @Sendable ([Result<Int, IngestError>]) -> Void
+    ) {
+        state = Mutex((results, 1))
+        self.completion = completion
+    }
+
+    func begin() { state.withLock { $0.waiting += 1 } }
+
+    func end(failing messages: [Int] = [], with error: IngestError? = nil) {
+        let results: [Result<Int, IngestError>]? = state.withLock { state in
+            if let error {
+                for index in messages { state.results[index] = .failure(error) }
+            }
+            state.waiting -= 1
+            return state.waiting == 0 ? state.results : nil
+        }
+        if let results { completion(results) }
     }
 }
 

@@ -6,7 +6,17 @@ extension StatusReport {
             $0.member("name", name)
             $0.member("startedAt", startedAt)
             $0.member("uptimeSeconds", uptimeSeconds)
+            $0.member("now", now)
             $0.member("version", version)
+            $0.name("listen")
+            if let listen {
+                $0.object {
+                    $0.member("http", listen.http)
+                    $0.member("mqtt", listen.mqtt)
+                }
+            } else {
+                $0.null()
+            }
             $0.member("streams", each: streams) { $0.writeMembers(to: &$1) }
             $0.member("functions", each: functions) { $0.writeMembers(to: &$1) }
             $0.member("outputs", each: outputs) { $0.writeMembers(to: &$1) }
