@@ -16,6 +16,8 @@ final class DeviceTracker: Sendable {
     /// How far back the log is read at the start.
     private static let lookBack = Duration.seconds(900)
     private static let batchByteCount = 1 << 20
+    /// The pause between two readings of a partition: people look at the list, nothing waits for it.
+    private static let pause = Duration.milliseconds(50)
 
     private let followers = Mutex<[(partitions: [PartitionDevices], tasks: [Task<Void, Never>])]>([])
     private let feed: LiveFeed
@@ -70,6 +72,7 @@ final class DeviceTracker: Sendable {
                     reader.publish(batch, devices.stream, feed)
                     await Task.yield()
                 }
+                try await Task.sleep(for: pause)
             } catch is CancellationError {
                 return
             } catch {
@@ -113,22 +116,7 @@ private struct TelemetryReader {
     /// Gives the batch to readers of the stream's live feed.
     func publish(_ batch: EventBatch, _ stream: String, _ feed: LiveFeed) {
         guard feed.hasSubscribers(stream) else { return }
-        var frame = LiveFrame()
-        for row in 0..<batch.count {
-            let offset = batch.firstOffset.advanced(by: row)
-            let enqueued = Timestamp(ticks: batch.enqueuedTimes[row])
-            let start = frame.bytes.count
-            let place = "{\"partition\":\(batch.partition),\"offset\":\(offset),\"enqueued\":\"\(enqueued)\""
-            let keyText = JSONValue.string(batch.key(at: row)).text
-            frame.bytes += Array("\(place),\"key\":\(keyText),\"body\":".utf8)
-            frame.bytes += batch.bytes[batch.bodies[row].range]
-            frame.bytes.append(UInt8(ascii: "}"))
-            frame.rows.append(ByteSlice(start: start, count: frame.bytes.count - start))
-            let key = batch.bytes[batch.keys[row].range]
-            frame.keys.append(ByteSlice(start: frame.bytes.count, count: key.count))
-            frame.bytes += key
-        }
-        feed.publish(stream, lines: frame)
+        feed.publish(stream, lines: LiveFrame(events: batch))
     }
 }
 

@@ -49,10 +49,15 @@ final class FunctionRunner: Sendable {
         }
     }
 
+    /// The least time between the beginnings of two steps, so that under load a step and its transaction serve many events;
+    /// a lone event is never kept waiting.
+    private static let stepInterval = Duration.milliseconds(4)
+
     let context: Context
     private let isStopping = Mutex(false)
     private let shared = Mutex(RunnerFigures())
     private let bell = Bell()
+    private let pauseBell = Bell()
 
     init(_ context: Context) { self.context = context }
 
@@ -73,6 +78,7 @@ final class FunctionRunner: Sendable {
     func stop() {
         isStopping.withLock { $0 = true }
         bell.ring()
+        pauseBell.ring()
         for partition in context.partitions { partition.wakeReaders() }
     }
 
@@ -102,8 +108,15 @@ final class FunctionRunner: Sendable {
     private func follow(_ session: RunnerSession) throws {
         let watchers = watch()
         defer { for watcher in watchers { watcher.cancel() } }
+        var begun = ContinuousClock.now
         while isRunning {
+            let spent = begun.duration(to: .now)
+            if spent < FunctionRunner.stepInterval, !session.isBehind {
+                pauseBell.wait(timeout: FunctionRunner.stepInterval - spent)
+            }
+            let start = ContinuousClock.now
             if try session.step() {
+                begun = start
                 shared.withLock { $0 = session.figures }
                 continue
             }

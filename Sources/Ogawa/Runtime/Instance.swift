@@ -136,8 +136,12 @@ package final class Instance: Sendable {
         guard let core = state.withLock({ $0.core }) else { return [] }
         return await onThread { [self] in
             do {
-                for stream in project.streams where core.log.stream(stream.name) == nil {
-                    _ = try core.log.add(stream.logConfiguration)
+                for stream in project.streams {
+                    if let known = core.log.stream(stream.name) {
+                        known.update(stream.logConfiguration)
+                    } else {
+                        _ = try core.log.add(stream.logConfiguration)
+                    }
                 }
                 try core.outputs.update(project, log: core.log, store: core.store)
             } catch {

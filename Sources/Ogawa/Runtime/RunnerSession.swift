@@ -10,6 +10,8 @@ import OgawaServer
 /// **Isolation.** Owned by the runner's thread.
 final class RunnerSession {
     private static let batchByteCount = 1 << 20
+    /// A batch of this many events is worth a step of its own at once.
+    private static let fullBatchCount = 1000
     private static let markerInterval = Duration.seconds(1)
 
     private let context: FunctionRunner.Context
@@ -20,6 +22,8 @@ final class RunnerSession {
     /// Stored progress that lies ahead, nearest first; reading stops exactly there.
     private var barriers: [Progress]
     private var turn = 0
+    /// Whether the last step took so much that more is likely to wait.
+    private(set) var isBehind = true
     private var lastMarker = Timestamp.min
 
     /// Builds the pipeline and asks the sinks how far they got.
@@ -60,6 +64,7 @@ final class RunnerSession {
 
     /// Processes one batch; false where there is nothing to read.
     func step() throws -> Bool {
+        isBehind = false
         while let barrier = barriers.first, Progress(positions).hasReached(barrier) { barriers.removeFirst() }
         for _ in positions.indices {
             let partition = turn
@@ -118,6 +123,7 @@ final class RunnerSession {
         let progress = Progress(positions)
         for statement in statements { figures.rowsOut += try statement.commit(progress) }
         figures.eventsIn += batch.count
+        isBehind = batch.count >= RunnerSession.fullBatchCount || !barriers.isEmpty
         noteProgress()
     }
 
