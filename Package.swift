@@ -91,7 +91,7 @@ let package = Package(
         tests("OgawaMQTTTests", ["OgawaCore", "OgawaMQTT"]),
         tests("OgawaSQLTests", ["OgawaCore", "OgawaSQL"]),
         tests("OgawaLogTests", ["OgawaCore", "OgawaPlatform", "OgawaLog", "OgawaTesting"]),
-        tests("OgawaStoreTests", ["OgawaCore", "OgawaStore"]),
+        tests("OgawaStoreTests", ["OgawaCore", "OgawaStore", .product(name: "GRDB", package: "GRDB.swift")]),
         tests("OgawaEngineTests", ["OgawaCore", "OgawaJSON", "OgawaSQL", "OgawaEngine"]),
         tests(
             "OgawaServerTests",
@@ -99,7 +99,8 @@ let package = Package(
                 "OgawaCore", "OgawaPlatform", "OgawaJSON", "OgawaMQTT", "OgawaLog", "OgawaStore", "OgawaServer",
                 "OgawaTesting", logging,
             ] + nio),
-        tests("OgawaTests", ["OgawaCore", "OgawaLog", "OgawaSQL", "OgawaServer", "OgawaStore", "Ogawa"]),
+        tests(
+            "OgawaTests", ["OgawaCore", "OgawaPlatform", "OgawaLog", "OgawaSQL", "OgawaServer", "OgawaStore", "Ogawa"]),
         tests("OgawaCLITests", ["OgawaCore", "Ogawa", "OgawaCLI"]),
     ],
     cxxLanguageStandard: .cxx20

@@ -324,7 +324,7 @@ class CliTest(unittest.TestCase):
         tail = subprocess.Popen(
             [BIN, "tail", "temperature", "--last", "3", "--url", running.url], stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True, env=ENVIRONMENT)
-        time.sleep(0.5)
+        wait_until(lambda: running.get("/status")["connections"]["live"] == 1, what="the reader")
         times = [now_text(-0.3 + 0.1 * i) for i in range(3)]
         events = "".join(
             json.dumps({"deviceId": "hall", "timestamp": t, "voltage": v}) + "\n" for t, v in zip(times, (0.70, 0.72, 0.74)))

@@ -8,7 +8,7 @@ import OgawaJSON
 /// Turns CSV bytes into JSON bodies.
 ///
 /// **Isolation.** One thread; keeps a cut-off record until the next bytes come.
-final class CSVReader {
+package final class CSVReader {
     private struct Field {
         var bytes: [UInt8] = []
         var isQuoted = false
@@ -29,10 +29,15 @@ final class CSVReader {
     private var line = 1
     private var recordLine = 1
 
-    init(path: String) { self.path = path }
+    /// - Parameter path: names the file in errors.
+    package init(path: String) { self.path = path }
+
+    /// The line on which each record of the last ``read(_:isLast:into:bodies:)`` began, from 1.
+    package private(set) var recordLines: [Int] = []
 
     /// Reads bytes and appends one object per complete record.
-    func read(_ input: [UInt8], isLast: Bool, into bytes: inout [UInt8], bodies: inout [ByteSlice]) throws {
+    package func read(_ input: [UInt8], isLast: Bool, into bytes: inout [UInt8], bodies: inout [ByteSlice]) throws {
+        recordLines.removeAll(keepingCapacity: true)
         for byte in input { try take(byte, into: &bytes, bodies: &bodies) }
         guard isLast else { return }
         if state == .quoted { throw error("a quoted field has no closing quote") }
@@ -81,7 +86,7 @@ final class CSVReader {
             return
         }
         guard fields.count == labels.count else {
-            throw error("found \(fields.count) fields, expected \(labels.count) as in the header")
+            throw error("\(fields.count) fields, but the header has \(labels.count)")
         }
         let start = bytes.count
         for (index, field) in fields.enumerated() {
@@ -91,6 +96,7 @@ final class CSVReader {
         }
         bytes.append(UInt8(ascii: "}"))
         bodies.append(ByteSlice(start: start, count: bytes.count - start))
+        recordLines.append(recordLine)
         bytes.append(UInt8(ascii: "\n"))
     }
 

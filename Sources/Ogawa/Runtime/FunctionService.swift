@@ -13,8 +13,6 @@ final class FunctionService {
     let program: Program
     private let runners: [FunctionRunner]
     private var threads: [DedicatedThread] = []
-    /// Why the newest text of the function does not run, where an older one does.
-    var problem: String?
 
     /// Compiles the function and makes its runners, without starting them.
     ///
@@ -60,7 +58,8 @@ final class FunctionService {
     /// Events taken in since the start.
     var eventsIn: Int { runners.reduce(0) { $0 + $1.figures.eventsIn } }
 
-    func report(now: Timestamp, eventsPerSecond: Double) -> FunctionReport {
+    /// - Parameter problem: why the newest text of the function does not run, where an older one does.
+    func report(now: Timestamp, eventsPerSecond: Double, problem: String?) -> FunctionReport {
         let figures = runners.map(\.figures)
         var counts = FindingCounts()
         for figure in figures { counts.add(figure.counts) }

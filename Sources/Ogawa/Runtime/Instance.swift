@@ -32,11 +32,13 @@ package struct Endpoints: Sendable, Hashable {
 ///
 /// **Isolation.** Callable from any task; start, reload and stop take turns.
 package final class Instance: Sendable {
-    private struct State {
+    struct State {
         var project: Project
         var services: [FunctionService] = []
         var core: Core?
         var endpoints: Endpoints?
+        /// Functions whose newest text does not compile, with the reason.
+        var problems: [String: (file: String, reason: String)] = [:]
         var meter = RateMeter()
         var followed: Set<String> = []
     }
@@ -56,10 +58,10 @@ package final class Instance: Sendable {
     let clock: any WallClock = SystemClock()
     let feed = LiveFeed()
     let rejections: RejectionLog
-    private let tracker: DeviceTracker
+    let tracker: DeviceTracker
     let startedAt: Timestamp
     // Held for the start, stop and reload of functions, which end threads; never on a request's path for long.
-    private let state: Mutex<State>
+    let state: Mutex<State>
 
     package init(project: Project, options: InstanceOptions = InstanceOptions()) {
         self.options = options
@@ -191,10 +193,10 @@ extension Instance {
         let running = state.withLock { UnsafeServices($0.services) }.list
         var kept: [FunctionService] = []
         var notes: [String] = []
+        var problems: [String: (file: String, reason: String)] = [:]
         for file in project.functions {
             let old = running.first { $0.file.name == file.name }
             if let old, old.file.source.text == file.source.text, !settingsChanged(old, project) {
-                old.problem = nil
                 kept.append(old)
                 continue
             }
@@ -206,7 +208,7 @@ extension Instance {
                 notes.append("\(file.path): \(old == nil ? "started" : "restarted with its new text")")
             } catch {
                 notes.append(String(describing: error))
-                old?.problem = String(describing: error)
+                problems[file.name] = (file.path, String(describing: error))
                 kept += old.map { [$0] } ?? []
             }
         }
@@ -215,8 +217,10 @@ extension Instance {
             notes.append("\(service.file.path): stopped, its file is gone")
         }
         let services = UnsafeServices(kept)
+        let found = problems
         state.withLock { state in
             state.services = services.list
+            state.problems = found
             state.project = project
         }
         return notes
@@ -285,98 +289,6 @@ struct UnsafeServices: @unchecked Sendable {
     let list: [FunctionService]
 
     init(_ list: [FunctionService]) { self.list = list }
-}
-
-// MARK: What the server asks
-
-extension Instance: ServerBackend {
-    package var backend: any ServerBackend { self }
-
-    package var isReady: Bool { state.withLock { $0.core != nil } }
-
-    package var liveNames: [String] {
-        guard let core = state.withLock({ $0.core }) else { return [] }
-        var names: [String] = []
-        for output in core.outputs.outputs where !names.contains(output.name) { names.append(output.name) }
-        return names
-    }
-
-    package var tableNames: [String] {
-        guard let core = state.withLock({ $0.core }) else { return [] }
-        return core.outputs.outputs.compactMap { output in
-            if case .table = output.target { output.name } else { nil }
-        }
-    }
-
-    package func query(table name: String, _ query: TableQuery) throws -> TableRows {
-        let output = state.withLock { $0.core }?.outputs.output(name)
-        guard let output, case .table(let table) = output.target else {
-            throw ProjectError(code: "unknown-table", message: "the table \(name) does not exist")
-        }
-        return try table.query(query)
-    }
-
-    package func devices(limit: Int) -> [DeviceReport] { tracker.devices(limit: limit) }
-
-    package func rejections(limit: Int) -> RejectionsReport { rejections.newest(limit) }
-
-    package func status() -> StatusReport {
-        let now = clock.now()
-        return state.withLock { state in
-            let core = state.core
-            let meter = state.meter
-            return StatusReport(
-                name: state.project.name, startedAt: startedAt.description,
-                uptimeSeconds: now.duration(since: startedAt).inSeconds, now: now.description,
-                version: OgawaVersion.text,
-                listen: state.endpoints.map { ListenReport(http: $0.http, mqtt: $0.mqtt) },
-                streams: core?.log.streams.map { $0.report(meter) } ?? [],
-                functions: state.services.map {
-                    $0.report(now: now, eventsPerSecond: meter.rate("function " + $0.file.name))
-                },
-                outputs: core?.outputs.outputs.compactMap { $0.report(core?.outputs, meter) } ?? [],
-                rejected: rejections.total,
-                connections: ConnectionsReport(
-                    http: core?.http.connectionCount ?? 0, mqtt: core?.mqtt.connectionCount ?? 0,
-                    live: feed.subscriberCount))
-        }
-    }
-}
-
-/// The product.
-package enum OgawaVersion {
-    /// The version that `ogawa --version` and the status tell.
-    package static let text = "0.1.0"
-}
-
-extension OutputRegistry.Output {
-    fileprivate func report(_ registry: OutputRegistry?, _ meter: RateMeter) -> OutputReport? {
-        let rows = registry?.rowCount(name) ?? 0
-        let rate = meter.rate("output " + name)
-        switch target {
-        case .table(let table):
-            let configuration = table.configuration
-            return OutputReport(
-                name: name, kind: "table", rows: table.rowCount, rowsPerSecond: rate, columns: table.columns,
-                key: configuration.key, range: configuration.range)
-        case .stream(let stream, let keyField):
-            // A stream that no function writes is an input only.
-            if stream.name == name, rows == 0 { return nil }
-            return OutputReport(name: name, kind: "stream", rows: rows, rowsPerSecond: rate, columns: [], key: keyField)
-        }
-    }
-}
-
-extension LogStream {
-    /// Events appended since the stream began.
-    var eventCount: Int64 { partitions.reduce(0) { $0 + $1.nextOffset.rawValue } }
-
-    fileprivate func report(_ meter: RateMeter) -> StreamReport {
-        StreamReport(
-            name: name, partitions: partitions.count, events: Int(clamping: eventCount),
-            bytes: partitions.reduce(0) { $0 + $1.byteCount }, eventsPerSecond: meter.rate("stream " + name),
-            firstOffset: partitions.map(\.firstOffset.rawValue), nextOffset: partitions.map(\.nextOffset.rawValue))
-    }
 }
 
 extension Project {

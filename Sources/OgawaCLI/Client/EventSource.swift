@@ -1,6 +1,7 @@
 // Events for `ogawa send`: lines of NDJSON, rows of CSV, or one JSON array, from a file or from standard input.
 
 import Ogawa
+import OgawaCore
 import OgawaPlatform
 
 #if canImport(Glibc)
@@ -32,7 +33,7 @@ struct EventSource {
     private let descriptor: Int32
     private var gzip: GzipReader?
     private var format: Format?
-    private var csv = CSVReader()
+    private let csv: CSVReader
     private var pending: [UInt8] = []
     private var line = 0
     private var isAtEnd = false
@@ -42,11 +43,13 @@ struct EventSource {
         self.format = format
         guard let path, path != "-" else {
             name = "standard input"
+            csv = CSVReader(path: name)
             descriptor = 0
             byteCount = nil
             return
         }
         name = path
+        csv = CSVReader(path: name)
         descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw CommandFailure("can't read \(path): \(String(cString: strerror(errno)))") }
         var status = stat()
@@ -142,95 +145,16 @@ struct EventSource {
     }
 
     private mutating func takeRows() throws -> [Event] {
-        var events: [Event] = []
-        while let record = csv.next(&pending, isAtEnd: isAtEnd) {
-            let first = line + 1
-            line += record.lineCount
-            if record.fields.count == 1, record.fields[0].text.isEmpty { continue }
-            guard let header = csv.header else {
-                csv.header = record.fields.map(\.text)
-                continue
-            }
-            guard record.fields.count == header.count else {
-                throw CommandFailure(
-                    "\(name), line \(first): \(record.fields.count) fields, but the header has \(header.count)",
-                    hint: "put a field with commas or line ends in double quotes")
-            }
-            let members = zip(header, record.fields).map { JSONMember($0, CSVReader.value($1)) }
-            events.append(Event(json: JSONValue.object(members).text, line: first))
+        var bytes: [UInt8] = []
+        var bodies: [ByteSlice] = []
+        do {
+            try csv.read(pending, isLast: isAtEnd, into: &bytes, bodies: &bodies)
+        } catch let error as ProjectError {
+            throw CommandFailure(error.message, hint: "put a field with commas or line ends in double quotes")
         }
-        return events
-    }
-}
-
-/// Cuts records out of CSV bytes (RFC 4180).
-struct CSVReader {
-    struct Field {
-        var text: String
-        var isQuoted: Bool
-    }
-
-    var header: [String]?
-
-    /// Removes the first whole record from the bytes; nil where its end has not come.
-    func next(_ bytes: inout [UInt8], isAtEnd: Bool) -> (fields: [Field], lineCount: Int)? {
-        guard !bytes.isEmpty else { return nil }
-        var fields: [Field] = []
-        var field: [UInt8] = []
-        var isQuoted = false
-        var wasQuoted = false
-        var lineCount = 1
-        func endField() {
-            fields.append(Field(text: String(decoding: field, as: UTF8.self), isQuoted: wasQuoted))
-            field = []
-            wasQuoted = false
-        }
-        var index = 0
-        while index < bytes.count {
-            let byte = bytes[index]
-            index += 1
-            if isQuoted {
-                if byte == UInt8(ascii: "\n") { lineCount += 1 }
-                if byte != UInt8(ascii: "\"") {
-                    field.append(byte)
-                } else if index < bytes.count, bytes[index] == UInt8(ascii: "\"") {
-                    field.append(byte)
-                    index += 1
-                } else {
-                    isQuoted = false
-                }
-            } else if byte == UInt8(ascii: "\""), field.isEmpty, !wasQuoted {
-                isQuoted = true
-                wasQuoted = true
-            } else if byte == UInt8(ascii: ",") {
-                endField()
-            } else if byte == UInt8(ascii: "\n") {
-                if field.last == UInt8(ascii: "\r") { field.removeLast() }
-                endField()
-                bytes.removeSubrange(..<index)
-                return (fields, lineCount)
-            } else {
-                field.append(byte)
-            }
-        }
-        guard isAtEnd else { return nil }
-        bytes = []
-        endField()
-        return (fields, lineCount)
-    }
-
-    /// A number or truth value as such, nothing as null, everything else, also in quotes, as text.
-    static func value(_ field: Field) -> JSONValue {
-        if field.isQuoted { return .string(field.text) }
-        switch field.text {
-        case "": return .null
-        case "true": return .bool(true)
-        case "false": return .bool(false)
-        default:
-            guard let first = field.text.utf8.first, first == 0x2d || (first >= 0x30 && first <= 0x39),
-                let number = try? JSONValue.parse(field.text)
-            else { return .string(field.text) }
-            return number
+        pending = []
+        return zip(bodies, csv.recordLines).map { body, line in
+            Event(json: String(decoding: bytes[body.range], as: UTF8.self), line: line)
         }
     }
 }

@@ -1,7 +1,9 @@
 // One device's connection, by HTTP or by MQTT, opened again when it is lost.
 
+import NIOPosix
 import Ogawa
 import OgawaCore
+import OgawaServer
 
 /// Sends the readings of one thermometer as they fall due.
 struct DeviceSender {
@@ -38,7 +40,7 @@ struct DeviceSender {
             held.removeAll { $0.due <= now }
             for item in due { await send(item.reading) }
         }
-        await mqtt?.close()
+        await mqtt?.disconnect()
         await http.close()
     }
 
@@ -70,7 +72,8 @@ struct DeviceSender {
             client = mqtt
         } else {
             client = try await MQTTClient.connect(
-                host: mqttAddress.host, port: mqttAddress.port, clientID: reading.deviceID)
+                MQTTClient.Configuration(host: mqttAddress.host, port: mqttAddress.port, clientID: reading.deviceID),
+                group: MultiThreadedEventLoopGroup.singleton)
             mqtt = client
         }
         try await client.publish(topic: "devices/\(reading.deviceID)/telemetry", payload: Array(reading.json.utf8))

@@ -53,26 +53,19 @@ package final class MQTTClient: Sendable {
     ) async throws -> MQTTClient {
         let timeout = TimeAmount.nanoseconds(
             MQTTTime(nanoseconds: 0).advanced(by: configuration.connectTimeout).nanoseconds)
-        let bootstrap = ClientBootstrap(group: group)
+        // The handler is kept from the start: a server that refuses may have closed before anyone could look for it.
+        let (channel, handler, ready) = try await ClientBootstrap(group: group)
             .connectTimeout(timeout)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelInitializer { channel in
+            .connect(host: configuration.host, port: configuration.port) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let handler = MQTTClientHandler(configuration, eventLoop: channel.eventLoop, timeout: timeout)
                     try channel.pipeline.syncOperations.addHandler(handler)
+                    return (channel, NIOLoopBound(handler, eventLoop: channel.eventLoop), handler.ready)
                 }
             }
-        let channel = try await bootstrap.connect(host: configuration.host, port: configuration.port).get()
-        let client = try await channel.eventLoop.flatSubmit {
-            do {
-                let handler = try channel.pipeline.syncOperations.handler(type: MQTTClientHandler.self)
-                let bound = NIOLoopBound(handler, eventLoop: channel.eventLoop)
-                return handler.ready.map { MQTTClient(channel: channel, handler: bound) }
-            } catch {
-                return channel.eventLoop.makeFailedFuture(Failure(message: "the connection was closed at once"))
-            }
-        }.get()
-        return client
+        try await ready.get()
+        return MQTTClient(channel: channel, handler: handler)
     }
 
     package var isActive: Bool { channel.isActive }
