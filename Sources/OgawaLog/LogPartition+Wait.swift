@@ -1,4 +1,5 @@
 import OgawaCore
+import OgawaPlatform
 
 extension LogPartition {
     /// Returns when ``read(from:maxByteCount:)`` would give something.
@@ -6,7 +7,7 @@ extension LogPartition {
     /// **Isolation.** Suspends without polling.
     /// **Errors.** `CancellationError`; ``LogError`` `closed`.
     package func waitForRecords(beyond position: LogPosition) async throws {
-        let waiter = Waiter(position: position, blocksThread: false)
+        let waiter = Waiter(position: position, bell: nil)
         guard try register(waiter) else { return try Task.checkCancellation() }
         let outcome = await withTaskCancellationHandler {
             await waiter.suspend()
@@ -14,7 +15,7 @@ extension LogPartition {
             waiter.end(.cancelled)
         }
         switch outcome {
-        case .ready, .interrupted: return
+        case .ready: return
         case .cancelled:
             remove(waiter)
             throw CancellationError()
@@ -22,26 +23,21 @@ extension LogPartition {
         }
     }
 
-    /// Blocks until ``read(from:maxByteCount:)`` would give something; false when the time ran out, someone called
-    /// ``wakeReaders()`` or the log was closed.
+    /// Blocks until ``read(from:maxByteCount:)`` would give something; false when the time ran out, the
+    /// bell rang or the log was closed.
     ///
     /// **Isolation.** For dedicated threads; sleeps without polling.
-    package func waitForRecordsBlocking(beyond position: LogPosition, timeout: Duration) -> Bool {
-        let waiter = Waiter(position: position, blocksThread: true)
+    /// - Parameter bell: ends the waiting, too, when its owner rings it, also where it rang before the waiting began: a
+    ///   wish to stop is never missed.
+    package func waitForRecordsBlocking(
+        beyond position: LogPosition, timeout: Duration, bell: Bell = Bell()
+    ) -> Bool {
+        let waiter = Waiter(position: position, bell: bell)
         guard let isRegistered = try? register(waiter) else { return false }
         guard isRegistered else { return true }
         if let outcome = waiter.block(timeout: timeout) { return outcome == .ready }
         remove(waiter)
         return false
-    }
-
-    /// Makes all threads in ``waitForRecordsBlocking(beyond:timeout:)`` return early.
-    package func wakeReaders() {
-        let woken = state.withLock { state in
-            defer { state.waiters.removeAll { $0.isInterruptible } }
-            return state.waiters.filter(\.isInterruptible)
-        }
-        for waiter in woken { waiter.end(.interrupted) }
     }
 
     /// Adds a waiter; false where there is something to read already.

@@ -9,7 +9,6 @@ final class Waiter: Sendable {
     /// How the waiting ended.
     enum Outcome {
         case ready
-        case interrupted
         case cancelled
         case closed
     }
@@ -21,15 +20,13 @@ final class Waiter: Sendable {
     }
 
     let position: LogPosition
-    /// Whether ``LogPartition/wakeReaders()`` ends it.
-    let isInterruptible: Bool
     private let state = Mutex(State.idle)
     private let bell: Bell?
 
-    init(position: LogPosition, blocksThread: Bool) {
+    /// - Parameter bell: what the thread sleeps on; nil for a task.
+    init(position: LogPosition, bell: Bell?) {
         self.position = position
-        isInterruptible = blocksThread
-        bell = blocksThread ? Bell() : nil
+        self.bell = bell
     }
 
     /// Ends the waiting, also when it has not begun yet.

@@ -55,7 +55,7 @@ import Testing
         await #expect { try await task.value } throws: { ($0 as? LogError)?.code == .closed }
     }
 
-    @Test func `a waiting thread wakes for records, for a call and for the time`() throws {
+    @Test func `a waiting thread wakes for records, for a bell and for the time`() throws {
         let bench = TestBench()
         let log = try bench.open()
         defer { log.close() }
@@ -63,17 +63,16 @@ import Testing
         let start = partition.endPosition
         #expect(!partition.waitForRecordsBlocking(beyond: start, timeout: .milliseconds(1)))
 
-        let stop = Mutex(false)
-        let woken = Bell()
-        let waker = DedicatedThread(name: "waker") {
-            while !stop.withLock({ $0 }) {
-                partition.wakeReaders()
-                woken.wait(timeout: .milliseconds(1))
-            }
+        // Once rung before the waiting began, and once during it.
+        let bell = Bell()
+        bell.ring()
+        #expect(!partition.waitForRecordsBlocking(beyond: start, timeout: .seconds(60), bell: bell))
+        let ringer = DedicatedThread(name: "ringer") {
+            Bell().wait(timeout: .milliseconds(5))
+            bell.ring()
         }
-        #expect(!partition.waitForRecordsBlocking(beyond: start, timeout: .seconds(60)))
-        stop.withLock { $0 = true }
-        waker.join()
+        #expect(!partition.waitForRecordsBlocking(beyond: start, timeout: .seconds(60), bell: bell))
+        ringer.join()
 
         let appender = DedicatedThread(name: "appender") { _ = try? partition.appendBlocking(event("x")) }
         #expect(partition.waitForRecordsBlocking(beyond: start, timeout: .seconds(60)))

@@ -79,7 +79,6 @@ final class FunctionRunner: Sendable {
         isStopping.withLock { $0 = true }
         bell.ring()
         pauseBell.ring()
-        for partition in context.partitions { partition.wakeReaders() }
     }
 
     private var isRunning: Bool { isStopping.withLock { !$0 } }
@@ -122,7 +121,8 @@ final class FunctionRunner: Sendable {
             }
             let timeout = session.requestIdleMarkers()
             if context.partitions.count == 1 {
-                _ = context.partitions[0].waitForRecordsBlocking(beyond: session.positions[0], timeout: timeout)
+                _ = context.partitions[0].waitForRecordsBlocking(
+                    beyond: session.positions[0], timeout: timeout, bell: bell)
             } else {
                 bell.wait(timeout: timeout)
             }
