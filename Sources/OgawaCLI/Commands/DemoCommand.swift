@@ -35,6 +35,7 @@ struct DemoCommand: AsyncParsableCommand {
     var json = false
 
     mutating func validate() throws {
+        if time?.duration == .zero { throw ValidationError("--for is 0, expected a time such as 20s") }
         for (name, port) in [("--port", port), ("--mqtt-port", mqttPort)] {
             if let port, !(0...65_535).contains(port) {
                 throw ValidationError("\(name) is \(port), expected a number from 0 to 65535")

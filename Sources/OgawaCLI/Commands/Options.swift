@@ -83,7 +83,7 @@ struct DurationArgument: ExpressibleByArgument, Sendable {
     var defaultValueDescription: String { Figure.seconds(duration.inSeconds) }
 
     init?(argument: String) {
-        guard let duration = Duration(quantity: argument), duration > .zero else { return nil }
+        guard let duration = Duration(quantity: argument), duration >= .zero else { return nil }
         self.duration = duration
     }
 }
