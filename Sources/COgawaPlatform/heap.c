@@ -1,0 +1,14 @@
+#include "COgawaPlatform.h"
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
+long long opf_heap_bytes(void) {
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+    struct mallinfo2 info = mallinfo2();
+    return (long long)(info.uordblks + info.hblkhd);
+#else
+    return -1;
+#endif
+}
