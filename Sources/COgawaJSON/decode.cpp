@@ -6,7 +6,10 @@
 
 #include "ogawa_decode.h"
 #include "ogawa_encode.h"
+#include "shape.hpp"
 
+#include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <simdjson.h>
 #include <string>
@@ -14,51 +17,24 @@
 #include <vector>
 
 using namespace simdjson;
+using namespace ogj;
 
 namespace {
 
-struct Node {
-    std::string name;
-    int field = -1;  // the column that takes this member itself
-    std::vector<Node> children;
-    size_t wanted = 0;  // members that end a search: children
-};
-
 // 64 is what the gateway accepts; deeper text never reaches a log.
 constexpr size_t maximum_depth = 128;
-
-// Whether a raw name holds an escape before its closing quote.
-bool has_escape(const char *name) {
-    while (*name != '"' && *name != '\\') name++;
-    return *name == '\\';
-}
-
-// Whether a raw name has exactly `length` bytes before its closing quote.
-bool ends_at(const char *name, size_t length) {
-    for (size_t i = 0; i < length; i++)
-        if (name[i] == '"') return false;
-    return name[length] == '"';
-}
-
-bool equals_ignoring_case(const char *a, const char *b, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        unsigned char x = a[i], y = b[i];
-        if (x == y) continue;
-        unsigned char lowered = x | 0x20;
-        if (lowered != (y | 0x20) || lowered < 'a' || lowered > 'z') return false;
-    }
-    return true;
-}
 
 }  // namespace
 
 struct ogj_decoder {
     ondemand::parser parser;
+    ShapeCache shapes;
     Node root;
     int whole_body = -1;
     size_t field_count = 0;
     size_t overlap = 1;
     bool reads_all = false;
+    bool learns = true;
     ogj_column *columns = nullptr;
     ogj_heap *heap = nullptr;
     size_t row = 0;
@@ -103,6 +79,7 @@ struct ogj_decoder {
     using raw_json_string = ondemand::raw_json_string;
 
     bool number(ondemand::value value, int field) {
+        const std::string_view token = value.raw_json_token();
         ondemand::number number;
         if (value.get_number().get(number) != SUCCESS) return fail(OGJ_NUMBER_RANGE);
         switch (number.get_number_type()) {
@@ -110,7 +87,8 @@ struct ogj_decoder {
             put(field, OGJ_BIGINT, uint64_t(number.get_int64()));
             return true;
         case ondemand::number_type::floating_point_number: {
-            double real = number.get_double();
+            // simdjson 3.0.1 has read the text to its end, but its value is wrong for more than 19 digits.
+            const double real = exact(token);
             uint64_t bits;
             std::memcpy(&bits, &real, 8);
             put(field, OGJ_FLOAT, bits);
@@ -119,6 +97,15 @@ struct ogj_decoder {
         default:
             return fail(OGJ_NUMBER_RANGE);  // an integer beyond 64 bits
         }
+    }
+
+    // The value of a well-formed number, which may have blanks behind it.
+    static double exact(std::string_view token) {
+        double value = 0;
+        const auto result = std::from_chars(token.data(), token.data() + token.size(), value);
+        // Too small for a double: the nearest is 0 or a subnormal, which from_chars does not tell.
+        if (result.ec == std::errc::result_out_of_range) value = std::strtod(std::string(token).c_str(), nullptr);
+        return value;
     }
 
     bool scalar(ondemand::value value, ondemand::json_type type, int field) {
@@ -133,10 +120,12 @@ struct ogj_decoder {
             put(field, OGJ_BIT, flag ? 1 : 0);
             return true;
         }
-        default:
-            if (!value.is_null()) return fail(OGJ_BAD_JSON);
+        default: {
+            bool is_null;
+            if (value.is_null().get(is_null) != SUCCESS || !is_null) return fail(OGJ_BAD_JSON);
             put(field, OGJ_NULL, 0);
             return true;
+        }
         }
     }
 
@@ -190,25 +179,25 @@ struct ogj_decoder {
                 if (field.unescaped_key().get(unescaped) != SUCCESS) return fail(OGJ_BAD_JSON);
                 name = unescaped.data();
             }
-            for (size_t i = 0; i < count; i++) {
+            // A member goes to the field of its exact name, so that `v` and `V` in one query take each their own.
+            size_t match = count;
+            bool is_exact = false;
+            for (size_t i = 0; i < count && !is_exact; i++) {
                 const Node &child = node.children[i];
                 const size_t length = child.name.size();
                 // A raw name ends with its quote; the padding behind a body makes the look-ahead safe.
                 if (unescaped.data() == nullptr ? !ends_at(name, length) : unescaped.size() != length) continue;
+                is_exact = std::memcmp(child.name.data(), name, length) == 0;
                 const uint64_t bit = i < 64 ? uint64_t(1) << i : 0;
-                const bool is_exact = std::memcmp(child.name.data(), name, length) == 0;
-                const bool is_taken = is_exact ? (exact & bit) != 0 : ((exact | loose) & bit) != 0;
-                if (is_taken || (!is_exact && !equals_ignoring_case(child.name.data(), name, length))) continue;
-                if (!is_exact) {
-                    loose |= bit;
-                } else {
-                    exact |= bit;
-                }
-                ondemand::value value;
-                if (field.value().get(value) != SUCCESS || !member(value, child, depth))
-                    return fail(status != OGJ_OK ? status : uint8_t(OGJ_BAD_JSON));
-                break;
+                const bool is_open = match == count && ((exact | loose) & bit) == 0;
+                if (is_exact || (is_open && equals_ignoring_case(child.name.data(), name, length))) match = i;
             }
+            const uint64_t bit = match < 64 ? uint64_t(1) << match : 0;
+            if (match == count || (is_exact && (exact & bit) != 0)) continue;
+            (is_exact ? exact : loose) |= bit;
+            ondemand::value value;
+            if (field.value().get(value) != SUCCESS || !member(value, node.children[match], depth))
+                return fail(status != OGJ_OK ? status : uint8_t(OGJ_BAD_JSON));
             if (exact == all && !reads_all && count <= 64) return true;
         }
         return true;
@@ -238,8 +227,24 @@ namespace {
 Node &child(Node &parent, std::string_view name) {
     for (auto &node : parent.children)
         if (node.name == name) return node;
-    parent.children.push_back(Node{std::string(name), -1, {}, 0});
+    parent.children.push_back(Node{std::string(name), -1, {}});
     return parent.children.back();
+}
+
+// Null rows get the value 0; returns which tags there are.
+uint16_t finish(ogj_column &column, size_t count) {
+    if (count == 0) return 0;
+    uint8_t *tags = column.tags;
+    uint64_t *values = column.values;
+    uint8_t different = 0;
+    for (size_t row = 0; row < count; row++) different |= tags[row] ^ tags[0];
+    if (different == 0 && tags[0] != OGJ_NULL) return uint16_t(1u << tags[0]);
+    uint16_t set = 0;
+    for (size_t row = 0; row < count; row++) {
+        set |= uint16_t(1u << tags[row]);
+        if (tags[row] == OGJ_NULL) values[row] = 0;
+    }
+    return set;
 }
 
 size_t overlap_of(const Node &node) {
@@ -288,22 +293,18 @@ size_t ogj_decode(
         decoder->row = row;
         decoder->status = OGJ_OK;
         const uint8_t *body = bytes + bodies[row].start;
-        if (!decoder->body(body, bodies[row].count, byte_count - bodies[row].start)) {
+        const size_t body_count = bodies[row].count;
+        statuses[row] = OGJ_OK;
+        if (decoder->shapes.read(body, body_count, Target{columns, heap, row, fields})) continue;
+        if (!decoder->body(body, body_count, byte_count - bodies[row].start)) {
             bad++;
             for (size_t field = 0; field < fields; field++) columns[field].tags[row] = OGJ_NULL;
+            statuses[row] = decoder->status;
+        } else if (decoder->learns) {
+            decoder->shapes.learn(body, body_count, decoder->root, decoder->whole_body);
         }
-        statuses[row] = decoder->status;
     }
-    for (size_t field = 0; field < fields; field++) {
-        uint16_t set = 0;
-        uint8_t *tags = columns[field].tags;
-        uint64_t *values = columns[field].values;
-        for (size_t row = 0; row < count; row++) {
-            set |= uint16_t(1u << tags[row]);
-            if (tags[row] == OGJ_NULL) values[row] = 0;
-        }
-        columns[field].tag_set = set;
-    }
+    for (size_t field = 0; field < fields; field++) columns[field].tag_set = finish(columns[field], count);
     return bad;
 }
 
@@ -317,6 +318,7 @@ int ogj_find_member(
     size_t path_count = part_count;
     ogj_decoder *decoder = ogj_decoder_create(parts, part_lengths, &path_count, 1, 0);
     if (decoder == nullptr) return OGJ_NULL;
+    decoder->learns = false;
     uint8_t tag = OGJ_NULL, status = OGJ_OK;
     ogj_column column{&tag, value, 0};
     ogj_slice body{0, uint32_t(count)};

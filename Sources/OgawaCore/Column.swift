@@ -131,7 +131,7 @@ public final class TextHeap {
 /// and array a packed heap position; `null` 0.
 /// **Isolation.** Owned by one runner.
 public final class Column {
-    public private(set) var count: Int
+    @usableFromInline var rowCount: Int
     public private(set) var capacity: Int
     public private(set) var tags: UnsafeMutablePointer<UInt8>
     public private(set) var values: UnsafeMutablePointer<UInt64>
@@ -141,7 +141,7 @@ public final class Column {
     public init(heap: TextHeap, capacity: Int = 0) {
         self.heap = heap
         self.capacity = Swift.max(capacity, 16)
-        count = 0
+        rowCount = 0
         tags = .allocate(capacity: self.capacity)
         values = .allocate(capacity: self.capacity)
     }
@@ -158,15 +158,24 @@ public final class Column {
         self.tagSet = tagSet
     }
 
-    @usableFromInline
+    @inlinable
     func setCount(_ newCount: Int) {
         precondition(newCount <= capacity, "Column: more rows than room")
-        count = newCount
+        rowCount = newCount
     }
 
+    /// The number of rows.
+    @inlinable
+    public var count: Int { rowCount }
+
     /// Makes room for `total` rows in all.
+    @inlinable
     public func reserve(_ total: Int) {
-        guard total > capacity else { return }
+        if total > capacity { grow(total) }
+    }
+
+    @usableFromInline
+    func grow(_ total: Int) {
         let wanted = Swift.max(total, capacity * 2)
         let newTags = UnsafeMutablePointer<UInt8>.allocate(capacity: wanted)
         let newValues = UnsafeMutablePointer<UInt64>.allocate(capacity: wanted)
@@ -180,12 +189,14 @@ public final class Column {
     }
 
     /// Adds one row; for the slow paths.
+    @inlinable
     public func append(_ tag: ValueTag, _ value: UInt64) {
-        reserve(count + 1)
-        tags[count] = tag.rawValue
-        values[count] = value
-        tagSet.insert(tag.set)
-        count += 1
+        let row = rowCount
+        reserve(row + 1)
+        tags[row] = tag.rawValue
+        values[row] = value
+        tagSet.rawValue |= 1 << UInt16(tag.rawValue)
+        rowCount = row + 1
     }
 
     /// The tag of a row.

@@ -22,11 +22,19 @@ package final class RowEncoder {
     package func clear() { buffer.count = 0 }
 
     /// Appends the rows; returns where each line lies in ``bytes``, without its line end.
-    @discardableResult
     package func encode(_ rows: RowBatch) -> [ByteSlice] {
-        let count = rows.count
-        var lines = [ByteSlice](repeating: ByteSlice(start: 0, count: 0), count: count)
-        guard count > 0 else { return lines }
+        var lines = [ByteSlice](repeating: ByteSlice(start: 0, count: 0), count: rows.count)
+        lines.withUnsafeMutableBufferPointer { lines in
+            lines.withMemoryRebound(to: ogj_slice.self) { append(rows, lines: $0.baseAddress) }
+        }
+        return lines
+    }
+
+    /// Appends the rows as lines that nobody needs to tell apart.
+    package func append(_ rows: RowBatch) { append(rows, lines: nil) }
+
+    private func append(_ rows: RowBatch, lines: UnsafeMutablePointer<ogj_slice>?) {
+        guard rows.count > 0 else { return }
         var arena = CStringArena()
         var items: [ogj_item] = []
         var named: [String] = []
@@ -51,14 +59,9 @@ package final class RowEncoder {
             }
             items.append(target)
         }
-        let status = lines.withUnsafeMutableBufferPointer { lines in
-            lines.withMemoryRebound(to: ogj_slice.self) {
-                ogj_encode_rows(items, items.count, count, &buffer, $0.baseAddress)
-            }
-        }
+        let status = ogj_encode_rows(items, items.count, rows.count, &buffer, lines)
         arena.free()
         precondition(status == 0, "RowEncoder: out of memory")
-        return lines
     }
 
     /// `"name":` with the name escaped as JSON.
