@@ -10,14 +10,15 @@ extension Binder {
     }
 }
 
-private struct PlanMaker {
+struct PlanMaker {
     let binder: Binder
-    var usedFields: [Set<Int>]
+    private var usedFields: [Set<Int>]
     /// Columns of each step that are read; nil where nobody reads the step.
-    var usedItems: [Set<Int>?]
-    var sourcePositions: [Int: Int] = [:]
-    var stepPositions: [Int: Int] = [:]
-    var fieldPositions: [[Int: Int]] = []
+    private var usedItems: [Set<Int>?]
+    private var readSources: Set<Int> = []
+    private(set) var sourcePositions: [Int: Int] = [:]
+    private(set) var stepPositions: [Int: Int] = [:]
+    private(set) var fieldPositions: [[Int: Int]] = []
 
     init(binder: Binder) {
         self.binder = binder
@@ -35,6 +36,7 @@ private struct PlanMaker {
         var program = Program(sources: makeSources())
         for (index, step) in binder.steps.enumerated() {
             guard let used = usedItems[index], let select = step.select else {
+                if step.select?.matchPlan != nil { continue }
                 binder.warn(
                     "unused-step", "nothing reads the step '\(step.name.text)'", hint: "remove it", at: step.name.range)
                 continue
@@ -46,38 +48,65 @@ private struct PlanMaker {
             Statement(
                 output: statement.output, outputRange: statement.range, plan: node(of: statement.select, items: nil))
         }
+        for (source, output) in binder.lateOutputs.sorted(by: { $0.key < $1.key }) {
+            guard let position = sourcePositions[source] else { continue }
+            let items = ["reason", "eventTime", "arrival"].enumerated().map { index, name in
+                ProjectItem(.named(name), Expression(.column(index), range: output.range))
+            }
+            let body = ProjectItem(.spread(excluding: []), Expression(.column(3), range: output.range))
+            program.statements.append(
+                Statement(
+                    output: output.text, outputRange: output.range,
+                    plan: .project(.late(position), items: items + [body])))
+        }
         return program
     }
 
     // MARK: What is read
 
     private mutating func mark(_ select: SelectBinder, items: Set<Int>?) {
-        guard let relation = select.relations.first else { return }
-        var columns: Set<Int> = []
-        if case .step(let index) = relation.kind, usedItems[index] == nil { usedItems[index] = [] }
-        for expression in inputExpressions(of: select, items: items) {
-            expression.forEachColumn { if $0 < ColumnID.overBase { columns.insert($0) } }
-        }
-        switch relation.kind {
-        case .source(let source):
-            usedFields[source].formUnion(columns)
-            var times: [Expression] = binder.sources[source].substreamKeys
-            if let timestamp = binder.sources[source].timestamp { times.append(timestamp) }
-            for time in times { time.forEachColumn { usedFields[source].insert($0) } }
-            readSources.insert(source)
-        case .step(let index): usedItems[index]?.formUnion(columns)
-        case .reference, .opaque: break
+        for each in [select] + select.unionPeers { mark(one: each, items: items) }
+    }
+
+    private mutating func mark(one select: SelectBinder, items: Set<Int>?) {
+        let columns = usedColumns(of: select, items: items)
+        for (relation, used) in zip(select.relations, columns) {
+            switch relation.kind {
+            case .source(let source):
+                usedFields[source].formUnion(used.filter { $0 < ColumnID.relationTime })
+                var times: [Expression] = binder.sources[source].substreamKeys
+                if let timestamp = binder.sources[source].timestamp { times.append(timestamp) }
+                for time in times { time.forEachColumn { usedFields[source].insert($0) } }
+                readSources.insert(source)
+            case .step(let index):
+                usedItems[index] = (usedItems[index] ?? []).union(used.filter { $0 < ColumnID.relationTime })
+            case .reference, .apply, .opaque: break
+            }
         }
     }
 
-    private var readSources: Set<Int> = []
+    /// The columns of each relation that the SELECT reads, with ``ColumnID/relationTime`` where its time is read.
+    func usedColumns(of select: SelectBinder, items: Set<Int>?) -> [Set<Int>] {
+        var columns: [Set<Int>] = Array(repeating: [], count: select.relations.count)
+        func note(_ column: Int) {
+            let relation = column / ColumnID.relationStride
+            let local = column % ColumnID.relationStride
+            if local < ColumnID.overBase, columns.indices.contains(relation) { columns[relation].insert(local) }
+        }
+        for expression in inputExpressions(of: select, items: items) { expression.forEachColumn(note) }
+        for bound in select.compositeBounds { note(ColumnID.time(of: bound.relation)) }
+        return columns
+    }
 
     /// Expressions over the rows of FROM.
     private func inputExpressions(of select: SelectBinder, items: Set<Int>?) -> [Expression] {
-        var found = select.overCalls.flatMap(\.expressions)
+        if let match = select.matchPlan { return match.expressions }
+        var found = select.overCalls.flatMap(\.expressions) + select.fromParts.flatMap(\.expressions)
+        found += select.relations.flatMap { $0.absence?.expressions ?? [] }
         if let predicate = select.predicate { found.append(predicate) }
         if select.isGrouped {
-            found += select.keys.map(\.expression) + select.aggregates.compactMap(\.argument)
+            found += select.keys.map(\.expression) + select.aggregates.flatMap(\.expressions)
+            found += select.window?.expressions ?? []
         } else {
             found += projected(select, items: items).map(\.expression)
         }
@@ -99,6 +128,8 @@ private struct PlanMaker {
             var positions: [Int: Int] = [:]
             var plan = source
             plan.fields = []
+            usedFields[index].formUnion(source.declaredTypes.map(\.column))
+            if source.divertsLate { usedFields[index].insert(binder.column(.body(path: []), of: index)) }
             for (column, field) in source.fields.enumerated() where usedFields[index].contains(column) {
                 positions[column] = plan.fields.count
                 plan.fields.append(field)
@@ -107,6 +138,9 @@ private struct PlanMaker {
             guard readSources.contains(index) else { continue }
             plan.timestamp = source.timestamp?.renumbered { positions[$0] ?? 0 }
             plan.substreamKeys = source.substreamKeys.map { $0.renumbered { positions[$0] ?? 0 } }
+            for position in plan.declaredTypes.indices {
+                plan.declaredTypes[position].column = positions[plan.declaredTypes[position].column] ?? 0
+            }
             sourcePositions[index] = plans.count
             plans.append(plan)
         }
@@ -116,27 +150,13 @@ private struct PlanMaker {
     // MARK: Nodes
 
     private func node(of select: SelectBinder, items: Set<Int>?) -> PlanNode {
-        var node = PlanNode.source(0)
-        var positions: [Int: Int]?
-        var count = 0
-        switch select.relations.first?.kind {
-        case .source(let source)?:
-            node = .source(sourcePositions[source] ?? 0)
-            positions = fieldPositions[source]
-            count = fieldPositions[source].count
-        case .step(let step)?:
-            node = .step(stepPositions[step] ?? 0)
-            count = binder.steps[step].select?.items.count ?? 0
-        default: break
-        }
-        let number = { (column: Int) -> Int in
-            if column >= ColumnID.overBase { return count + column - ColumnID.overBase }
-            guard let positions else { return column }
-            return positions[column] ?? 0
-        }
-        if !select.overCalls.isEmpty {
-            node = .over(node, calls: select.overCalls.map { $0.renumbered(number) })
-        }
+        guard !select.unionPeers.isEmpty else { return node(one: select, items: items) }
+        return .union(([select] + select.unionPeers).map { node(one: $0, items: items) })
+    }
+
+    private func node(one select: SelectBinder, items: Set<Int>?) -> PlanNode {
+        var (node, number) = input(of: select, used: usedColumns(of: select, items: items))
+        if let match = select.matchPlan { return .match(node, match.renumbered(number)) }
         if let predicate = select.predicate { node = .filter(node, predicate: predicate.renumbered(number)) }
         let list = projected(select, items: items)
         guard let window = select.window else {

@@ -9,6 +9,7 @@ enum ColumnID {
     static let overBase = 1_000_000
     static let windowStart = 2_000_000
     static let windowEnd = 2_000_001
+    static let windowID = 2_000_002
 }
 
 /// Binds one text.
@@ -19,9 +20,13 @@ final class Binder {
     var sources: [SourcePlan] = []
     private var sourceColumns: [[SourceField: Int]] = []
     private var sourceKeys: [String: Int] = [:]
+    /// Where the events go that miss a source's timeline.
+    private(set) var lateOutputs: [Int: Syntax.Name] = [:]
     var steps: [BoundStep] = []
     private var stepIndices: [String: Int] = [:]
     var statements: [BoundStatement] = []
+    /// CREATE TABLE by input.
+    var tables: [String: Table] = [:]
     var nodeCount = 0
     private var isTooLargeReported = false
 
@@ -98,12 +103,6 @@ final class Binder {
         return false
     }
 
-    private func bind(_ table: Syntax.TableDeclaration) {
-        for column in table.columns { _ = bind(type: column.type, inCast: false) }
-        _ = find(input: table.name)
-        notYet("CREATE TABLE", at: table.range)
-    }
-
     private func bind(_ step: Syntax.Step) {
         let key = step.name.text.lowercased()
         if let earlier = stepIndices[key] {
@@ -129,6 +128,14 @@ final class Binder {
         steps.append(bound)
     }
 
+    /// Adds a step that no text can name and gives its number.
+    func addHiddenStep(_ name: Syntax.Name, _ select: SelectBinder) -> Int {
+        var bound = BoundStep(name: name)
+        bound.finish(select)
+        steps.append(bound)
+        return steps.count - 1
+    }
+
     private func bind(statement query: Syntax.Query) {
         guard let select = bind(query: query) else { return }
         let into = query.selects.first?.into
@@ -140,9 +147,14 @@ final class Binder {
         }
         let output = into?.text ?? "output"
         let range = into?.range ?? select.syntax.keywordRange
+        checkOutput(output, isWritten: into != nil, at: range)
+        statements.append(BoundStatement(output: output, range: range, select: select))
+    }
+
+    private func checkOutput(_ output: String, isWritten: Bool, at range: SourceRange) {
         if let outputs = catalog.outputs, !outputs.contains(where: { sameName($0, output) }) {
             let hint = suggestion(for: output, in: outputs, what: "outputs")
-            if into == nil {
+            if !isWritten {
                 error(
                     "unknown-output", "there is no output named 'output', where a SELECT without INTO goes",
                     hint: "add INTO and the name of an output" + (hint.map { "; \($0)" } ?? ""), at: range)
@@ -150,7 +162,14 @@ final class Binder {
                 error("unknown-output", "there is no output '\(output)'", hint: hint, at: range)
             }
         }
-        statements.append(BoundStatement(output: output, range: range, select: select))
+    }
+
+    /// LATE INTO: gives the events that miss a source's timeline an output.
+    func divertLate(of source: Int, to output: Syntax.Name) {
+        checkOutput(output.text, isWritten: true, at: output.range)
+        sources[source].divertsLate = true
+        _ = column(.body(path: []), of: source)
+        lateOutputs[source] = output
     }
 
     /// Binds every SELECT of a query and gives the first.
@@ -161,26 +180,19 @@ final class Binder {
             return select
         }
         guard let first = selects.first else { return nil }
-        for other in selects.dropFirst() { checkUnion(first, other) }
-        if selects.count > 1 {
-            notYet("UNION", hint: "two SELECTs INTO the same output do what a UNION at the end does", at: query.range)
+        for other in selects.dropFirst() {
+            checkUnion(first, other)
+            checkSubstreams(first, other)
         }
+        first.unionPeers = Array(selects.dropFirst())
         return first
-    }
-
-    private func checkUnion(_ first: SelectBinder, _ other: SelectBinder) {
-        guard let names = first.columnNames, let others = other.columnNames, names != others else { return }
-        error(
-            "union-mismatch",
-            "the SELECTs of a UNION have the same columns in the same order: (\(names.joined(separator: ", "))) here,"
-                + " (\(others.joined(separator: ", "))) there",
-            hint: "name the columns alike with AS", at: other.syntax.range)
     }
 
     // MARK: Sources
 
     /// The number of a source's column.
     func column(_ field: SourceField, of source: Int) -> Int {
+        let field = declared(field, of: source)
         if let known = sourceColumns[source][field] { return known }
         let index = sources[source].fields.count
         sources[source].fields.append(field)
@@ -192,6 +204,7 @@ final class Binder {
     func addSource(_ input: String, range: SourceRange) -> Int {
         sources.append(SourcePlan(input: input, inputRange: range))
         sourceColumns.append([:])
+        declareTypes(of: sources.count - 1)
         return sources.count - 1
     }
 
@@ -200,10 +213,12 @@ final class Binder {
         let source = sources[newest]
         let names = source.fields.map(\.shown)
         var key = source.input + "\n" + (source.timestamp?.shown(names) ?? "")
+        key += "\n" + (lateOutputs[newest]?.text.lowercased() ?? "")
         for substream in source.substreamKeys { key += "\n" + substream.shown(names) }
         if let known = sourceKeys[key], newest == sources.count - 1 {
             sources.removeLast()
             sourceColumns.removeLast()
+            lateOutputs[newest] = nil
             return known
         }
         sourceKeys[key] = newest

@@ -25,6 +25,10 @@ enum Limits {
     static let diagnosticCount = 100
     /// Rows that `ROWS n PRECEDING` may ask for.
     static let precedingRowCount: Int64 = 1_000_000
+    /// The greatest length of CollectTop.
+    static let collectedCount: Int64 = 10_000
+    /// Windows in one Windows().
+    static let windowCount = 64
 }
 
 /// Splits a text into tokens; the last one is always `.end`.

@@ -327,6 +327,9 @@ extension Parser {
         if isAt(.star) {
             advance()
             call.hasStar = true
+            if ["LAG", "LAST"].contains(call.function.text.uppercased()), eat(.comma) {
+                call.arguments = try parseList()
+            }
         } else if !isAt(.close) {
             try refuseSubquery()
             let next = peek()

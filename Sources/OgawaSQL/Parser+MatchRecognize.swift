@@ -16,7 +16,9 @@ extension Parser {
         try expect(.measures, "and the columns of a match")
         repeat {
             let measure = try parseExpression()
-            match.measures.append(Syntax.MatchRecognize.Measure(expression: measure, alias: try parseAlias()))
+            // AFTER and PATTERN may be names elsewhere, but not of the last measure.
+            let alias = isAt(.after) || isAt(.pattern) ? nil : try parseAlias()
+            match.measures.append(Syntax.MatchRecognize.Measure(expression: measure, alias: alias))
         } while eat(.comma)
         try parseSkip()
         try expect(.pattern, "and the sequence of rows")

@@ -159,7 +159,7 @@ extension Parser {
             }
             return try parseName("a name after AS")
         }
-        guard current.isName else { return nil }
+        guard current.isName, isItem || !isAtAbsence else { return nil }
         if let keyword = current.keyword {
             if Keyword.endsItem.contains(keyword) { return nil }
             if keyword == .timestamp || keyword == .partition, peek().keyword == .by { return nil }
@@ -221,12 +221,26 @@ extension Parser {
                 advance()
                 source.partitionKeys = try parseList()
                 if eat(.into) { source.partitionCount = try parseExpression() }
+            } else if isAtAbsence {
+                try parseAbsence(of: &source)
             } else {
                 break
             }
         }
         source.range = range(from: name.range)
         return source
+    }
+
+    /// Whether `ABSENCE (` stands here.
+    private var isAtAbsence: Bool {
+        current.kind == .word && sameName(current.text, "ABSENCE") && peek().kind == .symbol(.open)
+    }
+
+    private mutating func parseAbsence(of source: inout Syntax.Source) throws(Diagnostic) {
+        if source.absence != nil {
+            throw failure("duplicate-clause", "ABSENCE stands here twice", at: current.range)
+        }
+        source.absence = try parseExpression()
     }
 
     private mutating func parseTimestamp(of source: inout Syntax.Source) throws(Diagnostic) {
@@ -242,6 +256,11 @@ extension Parser {
         if eat(.over) {
             isInTimestamp = false
             source.substreamKeys = try parseList()
+        }
+        if current.kind == .word, sameName(current.text, "LATE"), peek().keyword == .into {
+            advance()
+            advance()
+            source.lateOutput = try parseName("an output after LATE INTO")
         }
     }
 

@@ -22,7 +22,7 @@ extension Expression {
     }
 
     /// The same expression over renumbered columns.
-    func renumbered(_ number: (Int) -> Int) -> Expression {
+    package func renumbered(_ number: (Int) -> Int) -> Expression {
         let new: Kind =
             switch kind {
             case .literal, .eventTime: kind
@@ -48,41 +48,16 @@ extension Expression {
     }
 }
 
-extension OverCall {
-    /// Every expression of the call.
-    package var expressions: [Expression] {
-        (argument.map { [$0] } ?? []) + partitionKeys + (condition.map { [$0] } ?? [])
-    }
-
-    func renumbered(_ number: (Int) -> Int) -> OverCall {
-        OverCall(
-            function: function, argument: argument?.renumbered(number),
-            partitionKeys: partitionKeys.map { $0.renumbered(number) }, frame: frame,
-            condition: condition?.renumbered(number), range: range)
-    }
-}
-
-extension AggregatePlan {
-    /// Every expression over the input.
-    package var expressions: [Expression] { keys + aggregates.compactMap(\.argument) }
-
-    func renumbered(_ number: (Int) -> Int) -> AggregatePlan {
-        AggregatePlan(
-            keys: keys.map { $0.renumbered(number) },
-            aggregates: aggregates.map { call in
-                AggregateCall(
-                    function: call.function, argument: call.argument?.renumbered(number), isDistinct: call.isDistinct,
-                    range: call.range)
-            }, window: window)
-    }
-}
-
 extension PlanNode {
-    /// The node that rows come from; nil for sources and steps.
-    package var input: PlanNode? {
+    /// The nodes that rows come from; none for sources and steps.
+    package var inputs: [PlanNode] {
         switch self {
-        case .source, .step: nil
-        case .filter(let input, _), .project(let input, _), .over(let input, _), .aggregate(let input, _): input
+        case .source, .late, .step: []
+        case .filter(let input, _), .project(let input, _), .over(let input, _), .aggregate(let input, _),
+            .lookup(let input, _), .apply(let input, _), .match(let input, _), .absence(let input, _):
+            [input]
+        case .union(let inputs): inputs
+        case .join(let left, let right, _): [left, right]
         }
     }
 
@@ -90,11 +65,18 @@ extension PlanNode {
     package func columnCount(in program: Program) -> Int {
         switch self {
         case .source(let index): program.sources[index].fields.count
+        case .late: 4
         case .step(let index): program.steps[index].columnCount(in: program)
         case .filter(let input, _): input.columnCount(in: program)
         case .project(_, let items): items.count
         case .over(let input, let calls): input.columnCount(in: program) + calls.count
-        case .aggregate(_, let plan): plan.keys.count + plan.aggregates.count + 2
+        case .aggregate(_, let plan): plan.columnCount
+        case .union(let inputs): inputs.first?.columnCount(in: program) ?? 0
+        case .join(let left, let right, _): left.columnCount(in: program) + right.columnCount(in: program)
+        case .lookup(let input, let plan): input.columnCount(in: program) + plan.columnCount
+        case .apply(let input, let plan): input.columnCount(in: program) + plan.columnCount
+        case .match(_, let plan): plan.measures.count
+        case .absence(let input, _): input.columnCount(in: program) + AbsencePlan.columnCount
         }
     }
 }

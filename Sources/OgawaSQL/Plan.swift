@@ -46,8 +46,12 @@ package struct SourcePlan: Sendable {
     package var fields: [SourceField]
     /// TIMESTAMP BY over the source's columns; nil means enqueued time.
     package var timestamp: Expression?
+    /// LATE INTO: events beyond a tolerance do not go on, but to ``PlanNode/late(_:)``.
+    package var divertsLate = false
     /// TIMESTAMP BY … OVER: the substream's key over the source's columns; empty means one timeline.
     package var substreamKeys: [Expression]
+    /// What CREATE TABLE says of the input's fields.
+    package var declaredTypes: [DeclaredType] = []
 
     package init(
         input: String, inputRange: SourceRange, fields: [SourceField] = [], timestamp: Expression? = nil,
@@ -78,6 +82,9 @@ package enum SourceField: Hashable, Sendable {
 package indirect enum PlanNode: Sendable {
     /// The rows of `Program.sources[index]`.
     case source(Int)
+    /// The events of `Program.sources[index]` that a policy kept from it: what was wrong (text), the event's own time, its arrival
+    /// (datetime), and the body.
+    case late(Int)
     /// The rows of `Program.steps[index]`.
     case step(Int)
     /// Rows for which the predicate is true; columns unchanged.
@@ -86,8 +93,20 @@ package indirect enum PlanNode: Sendable {
     case project(PlanNode, items: [ProjectItem])
     /// The input's columns followed by one column per call, evaluated in row order.
     case over(PlanNode, calls: [OverCall])
-    /// Groups by keys and window: columns are the keys, then the aggregates, then window start and window end (datetime).
+    /// ABSENCE: the input's columns, then whether the key is silent and when it was last seen.
+    case absence(PlanNode, AbsencePlan)
+    /// Groups by keys and window: columns are the keys, then the aggregates, then the window's start and end (datetime) and its id.
     case aggregate(PlanNode, AggregatePlan)
+    /// The rows of every input in order of time; all have the same number of columns, equal in meaning by position.
+    case union([PlanNode])
+    /// Pairs of rows of two streams near each other in time: the left's columns, then the right's.
+    case join(PlanNode, PlanNode, JoinPlan)
+    /// The input's columns, then those of the matching row of reference data.
+    case lookup(PlanNode, LookupPlan)
+    /// The input's columns, then the columns of one row per element of an array or field of a record.
+    case apply(PlanNode, ApplyPlan)
+    /// MATCH_RECOGNIZE: one row per match with the columns of `MatchPlan.measures`.
+    case match(PlanNode, MatchPlan)
 }
 
 /// One column of a projection.
@@ -107,80 +126,24 @@ package struct ProjectItem: Sendable {
     }
 }
 
-/// An aggregate over the rows near the current one: `AVG(x) OVER (PARTITION BY k LIMIT DURATION(second, 60))`.
-package struct OverCall: Sendable {
-    package enum Frame: Hashable, Sendable {
-        /// Rows with event time in (t - ticks, t], up to and including the current row.
-        case duration(ticks: Int64)
-        /// The current row and at most `preceding` rows before it.
-        case rows(preceding: Int)
-    }
-
-    package var function: AggregateFunction
-    /// nil only for COUNT(*).
-    package var argument: Expression?
-    package var partitionKeys: [Expression]
-    package var frame: Frame
-    /// Only rows for which it is true belong to the frame; nil means all.
-    package var condition: Expression?
-    package var range: SourceRange
-
-    package init(
-        function: AggregateFunction, argument: Expression?, partitionKeys: [Expression], frame: Frame,
-        condition: Expression? = nil, range: SourceRange
-    ) {
-        self.function = function
-        self.argument = argument
-        self.partitionKeys = partitionKeys
-        self.frame = frame
-        self.condition = condition
-        self.range = range
-    }
-}
-
-/// The aggregates known so far.
+/// The functions of many rows.
 package enum AggregateFunction: String, Hashable, Sendable, CaseIterable {
     case count = "COUNT"
     case sum = "SUM"
     case average = "AVG"
     case minimum = "MIN"
     case maximum = "MAX"
-}
-
-/// GROUP BY keys and a window.
-package struct AggregatePlan: Sendable {
-    package var keys: [Expression]
-    package var aggregates: [AggregateCall]
-    package var window: WindowPlan
-
-    package init(keys: [Expression], aggregates: [AggregateCall], window: WindowPlan) {
-        self.keys = keys
-        self.aggregates = aggregates
-        self.window = window
-    }
-}
-
-/// One aggregate of a GROUP BY.
-package struct AggregateCall: Sendable {
-    package var function: AggregateFunction
-    /// nil only for COUNT(*).
-    package var argument: Expression?
-    package var isDistinct: Bool
-    package var range: SourceRange
-
-    package init(function: AggregateFunction, argument: Expression?, isDistinct: Bool = false, range: SourceRange) {
-        self.function = function
-        self.argument = argument
-        self.isDistinct = isDistinct
-        self.range = range
-    }
-}
-
-/// A window with every argument as ticks of 100 ns; windows are (start, end].
-package enum WindowPlan: Hashable, Sendable {
-    /// Ends are every multiple of `hop` since 0001-01-01T00:00:00Z plus `offset`; tumbling has hop = size.
-    case hopping(size: Int64, hop: Int64, offset: Int64)
-    // Sliding, session, snapshot and window sets join here.
+    case deviation = "STDEV"
+    case populationDeviation = "STDEVP"
+    case variance = "VAR"
+    case populationVariance = "VARP"
+    case continuousPercentile = "PERCENTILE_CONT"
+    case discretePercentile = "PERCENTILE_DISC"
+    case topOne = "TopOne"
+    case collectTop = "CollectTop"
+    case collect = "Collect"
+    case first = "FIRST"
+    case last = "LAST"
 }
 
 /// A bound expression with the place it came from.

@@ -16,14 +16,14 @@ extension SourceField {
     }
 }
 
-private func quoted(_ name: String) -> String {
+func quoted(_ name: String) -> String {
     let isPlain = name.utf8.allSatisfy { byte in
         (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7a) || (byte >= 0x30 && byte <= 0x39) || byte == 0x5f || byte >= 0x80
     }
     return isPlain ? name : "[\(name)]"
 }
 
-private func quotedText(_ text: String) -> String {
+func quotedText(_ text: String) -> String {
     "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
 }
 
@@ -69,46 +69,17 @@ extension Expression {
     }
 }
 
-private func shownList(_ list: [Expression], _ names: [String]) -> String {
+func shownList(_ list: [Expression], _ names: [String]) -> String {
     list.map { $0.shown(names) }.joined(separator: ", ")
 }
 
 /// Ticks as the largest unit that divides them.
-private func shownTicks(_ ticks: Int64) -> String {
+func shownTicks(_ ticks: Int64) -> String {
     for part in [DatePart.day, .hour, .minute, .second, .millisecond] {
         guard let unit = part.ticks, ticks % unit == 0 else { continue }
         return "\(part.rawValue) \(ticks / unit)"
     }
     return "tick \(ticks)"
-}
-
-extension OverCall {
-    func shown(_ names: [String]) -> String {
-        var parts: [String] = []
-        if !partitionKeys.isEmpty { parts.append("PARTITION BY \(shownList(partitionKeys, names))") }
-        switch frame {
-        case .duration(let ticks): parts.append("LIMIT DURATION \(shownTicks(ticks))")
-        case .rows(let preceding): parts.append("ROWS \(preceding) PRECEDING")
-        }
-        if let condition { parts.append("WHEN \(condition.shown(names))") }
-        return "\(function.rawValue)(\(argument?.shown(names) ?? "*")) OVER (\(parts.joined(separator: " ")))"
-    }
-}
-
-extension AggregateCall {
-    func shown(_ names: [String]) -> String {
-        "\(function.rawValue)(\(isDistinct ? "DISTINCT " : "")\(argument?.shown(names) ?? "*"))"
-    }
-}
-
-extension WindowPlan {
-    var shown: String {
-        switch self {
-        case .hopping(let size, let hop, let offset):
-            (size == hop ? "tumbling \(shownTicks(size))" : "hopping \(shownTicks(size)) every \(shownTicks(hop))")
-                + (offset == 0 ? "" : " offset \(shownTicks(offset))")
-        }
-    }
 }
 
 extension Program {
@@ -120,6 +91,8 @@ extension Program {
             lines.append("source \(index): \(source.input)")
             lines.append("  time: \(source.timestamp?.shown(names) ?? "enqueued")")
             lines.append("  fields: \(names.isEmpty ? "none" : names.joined(separator: ", "))")
+            let declared = source.declaredTypes.map { "\(quoted($0.name)) \($0.type.typeName)" }
+            if !declared.isEmpty { lines.append("  only events with: \(declared.joined(separator: ", "))") }
         }
         for (index, step) in steps.enumerated() {
             lines.append("step \(index)")
@@ -136,6 +109,7 @@ extension Program {
     package func columnNames(of node: PlanNode) -> [String] {
         switch node {
         case .source(let index): sources[index].fields.map(\.shown)
+        case .late: ["reason", "eventTime", "arrival", "*"]
         case .step(let index): columnNames(of: steps[index])
         case .filter(let input, _): columnNames(of: input)
         case .project(_, let items): items.map(\.kind.shown)
@@ -143,14 +117,22 @@ extension Program {
             columnNames(of: input) + calls.indices.map { "over\($0)" }
         case .aggregate(let input, let plan):
             plan.keys.map { $0.shown(columnNames(of: input)) }
-                + plan.aggregates.map { $0.shown(columnNames(of: input)) } + ["window_start()", "window_end()"]
+                + plan.aggregates.map { $0.shown(columnNames(of: input)) }
+                + ["window_start()", "window_end()", "System.Window().Id"]
+        case .union(let inputs): inputs.first.map(columnNames) ?? []
+        case .join(let left, let right, _): columnNames(of: left) + columnNames(of: right)
+        case .lookup(let input, let plan): columnNames(of: input) + plan.shownFields
+        case .apply(let input, let plan): columnNames(of: input) + plan.shownColumns
+        case .match(_, let plan): plan.measures
+        case .absence(let input, _): columnNames(of: input) + ["is_silent()", "last_seen()"]
         }
     }
 
     private func describe(_ node: PlanNode, indent: String, into lines: inout [String]) {
-        let names = node.input.map(columnNames) ?? []
+        let names = node.inputs.first.map(columnNames) ?? []
         switch node {
         case .source(let index): lines.append("\(indent)source \(index)")
+        case .late(let index): lines.append("\(indent)late events of source \(index)")
         case .step(let index): lines.append("\(indent)step \(index)")
         case .filter(_, let predicate): lines.append("\(indent)filter \(predicate.shown(names))")
         case .project(_, let items):
@@ -164,9 +146,16 @@ extension Program {
         case .aggregate(_, let plan):
             let keys = plan.keys.isEmpty ? "all" : shownList(plan.keys, names)
             let calls = plan.aggregates.map { $0.shown(names) }.joined(separator: ", ")
-            lines.append("\(indent)aggregate \(plan.window.shown) by \(keys): \(calls.isEmpty ? "none" : calls)")
+            lines.append("\(indent)aggregate \(plan.window.shown(names)) by \(keys): \(calls.isEmpty ? "none" : calls)")
+        case .union: lines.append("\(indent)union in order of time")
+        case .join(let left, let right, let plan):
+            lines += plan.shown(left: columnNames(of: left), right: columnNames(of: right)).map { indent + $0 }
+        case .lookup(_, let plan): lines += plan.shown(names).map { indent + $0 }
+        case .apply(_, let plan): lines.append(indent + plan.shown(names))
+        case .absence(_, let plan): lines.append("\(indent)absence \(plan.shown(names))")
+        case .match(_, let plan): lines += plan.shown(names).map { indent + $0 }
         }
-        if let input = node.input { describe(input, indent: indent + "  ", into: &lines) }
+        for input in node.inputs { describe(input, indent: indent + "  ", into: &lines) }
     }
 }
 

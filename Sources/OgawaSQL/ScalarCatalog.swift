@@ -28,6 +28,10 @@ package struct ScalarFunction: Sendable {
     package var takesDatePart: Bool
     /// Whether it gives rows and stands in APPLY only.
     package var isForApply: Bool
+    /// The type of every value it gives other than NULL; nil where that depends on its arguments.
+    package var result: ValueTag?
+    /// What the reference says; nil where another page tells of it.
+    package var documentation: FunctionDocumentation?
 
     init(
         _ name: String, _ category: Category, _ arguments: ClosedRange<Int>, isImplemented: Bool = false,
@@ -40,6 +44,18 @@ package struct ScalarFunction: Sendable {
         self.isImplemented = isImplemented
         self.takesDatePart = takesDatePart
         self.isForApply = isForApply
+    }
+
+    /// A function that the engine computes, named by its documentation.
+    init(
+        _ category: Category, _ arguments: ClosedRange<Int>, _ result: ValueTag?,
+        _ documentation: FunctionDocumentation,
+        takesDatePart: Bool = false
+    ) {
+        self.init(
+            documentation.name, category, arguments, isImplemented: true, takesDatePart: takesDatePart)
+        self.result = result
+        self.documentation = documentation
     }
 
     /// The number of arguments in words.
@@ -58,78 +74,14 @@ package enum ScalarCatalog {
     package static let functions: [ScalarFunction] =
         text + math + date + other + arrays + geo
 
-    private static let text: [ScalarFunction] = [
-        ScalarFunction("CHARINDEX", .text, 2...3),
-        ScalarFunction("CONCAT", .text, 1 ... .max, isImplemented: true),
-        ScalarFunction("CONCAT_WS", .text, 2 ... .max),
-        ScalarFunction("JSON_PARSE", .text, 1...1),
-        ScalarFunction("LEFT", .text, 2...2, isImplemented: true),
-        ScalarFunction("LEN", .text, 1...1, isImplemented: true),
-        ScalarFunction("LOWER", .text, 1...1, isImplemented: true),
-        ScalarFunction("LTRIM", .text, 1...1, isImplemented: true),
-        ScalarFunction("NCHAR", .text, 1...1),
-        ScalarFunction("PATINDEX", .text, 2...2),
-        ScalarFunction("REGEXMATCH", .text, 2...2),
-        ScalarFunction("REPLACE", .text, 3...3, isImplemented: true),
-        ScalarFunction("REPLICATE", .text, 2...2),
-        ScalarFunction("REVERSE", .text, 1...1),
-        ScalarFunction("RIGHT", .text, 2...2, isImplemented: true),
-        ScalarFunction("RTRIM", .text, 1...1, isImplemented: true),
-        ScalarFunction("SPACE", .text, 1...1),
-        ScalarFunction("STUFF", .text, 4...4),
-        ScalarFunction("SUBSTRING", .text, 3...3, isImplemented: true),
-        ScalarFunction("TRANSLATE", .text, 3...3),
-        ScalarFunction("TRIM", .text, 1...1, isImplemented: true),
-        ScalarFunction("UNICODE", .text, 1...1),
-        ScalarFunction("UPPER", .text, 1...1, isImplemented: true),
-    ]
-
-    private static let math: [ScalarFunction] = [
-        ScalarFunction("ABS", .math, 1...1, isImplemented: true),
-        ScalarFunction("CEILING", .math, 1...1, isImplemented: true),
-        ScalarFunction("EXP", .math, 1...1, isImplemented: true),
-        ScalarFunction("FLOOR", .math, 1...1, isImplemented: true),
-        ScalarFunction("POWER", .math, 2...2, isImplemented: true),
-        ScalarFunction("ROUND", .math, 2...2, isImplemented: true),
-        ScalarFunction("SIGN", .math, 1...1, isImplemented: true),
-        ScalarFunction("SQRT", .math, 1...1, isImplemented: true),
-        ScalarFunction("SQUARE", .math, 1...1, isImplemented: true),
-    ]
-
-    private static let date: [ScalarFunction] = [
-        ScalarFunction("DATEADD", .date, 3...3, isImplemented: true, takesDatePart: true),
-        ScalarFunction("DATEDIFF", .date, 3...3, isImplemented: true, takesDatePart: true),
-        ScalarFunction("DATENAME", .date, 2...2, takesDatePart: true),
-        ScalarFunction("DATEPART", .date, 2...2, isImplemented: true, takesDatePart: true),
-        ScalarFunction("DATETIMEFROMPARTS", .date, 7...7),
-        ScalarFunction("DAY", .date, 1...1),
-        ScalarFunction("MONTH", .date, 1...1),
-        ScalarFunction("YEAR", .date, 1...1),
-    ]
-
-    private static let other: [ScalarFunction] = [
-        ScalarFunction("COALESCE", .conditional, 1 ... .max, isImplemented: true),
-        ScalarFunction("NULLIF", .conditional, 2...2, isImplemented: true),
-        ScalarFunction("GetType", .conversion, 1...1, isImplemented: true),
-        ScalarFunction("GetMetadataPropertyValue", .metadata, 2...2),
-    ]
-
-    private static let arrays: [ScalarFunction] = [
-        ScalarFunction("GetArrayElement", .array, 2...2),
-        ScalarFunction("GetArrayElements", .array, 1...1, isForApply: true),
-        ScalarFunction("GetArrayLength", .array, 1...1),
-        ScalarFunction("GetRecordProperties", .array, 1...1, isForApply: true),
-        ScalarFunction("GetRecordPropertyValue", .array, 2...2),
-    ]
-
     private static let geo: [ScalarFunction] = [
-        ScalarFunction("CreateLineString", .geo, 2 ... .max),
-        ScalarFunction("CreatePoint", .geo, 2...2),
-        ScalarFunction("CreatePolygon", .geo, 4 ... .max),
-        ScalarFunction("ST_DISTANCE", .geo, 2...2),
-        ScalarFunction("ST_INTERSECTS", .geo, 2...2),
-        ScalarFunction("ST_OVERLAPS", .geo, 2...2),
-        ScalarFunction("ST_WITHIN", .geo, 2...2),
+        ScalarFunction("CreateLineString", .geo, 2 ... .max, isImplemented: true),
+        ScalarFunction("CreatePoint", .geo, 2...2, isImplemented: true),
+        ScalarFunction("CreatePolygon", .geo, 4 ... .max, isImplemented: true),
+        ScalarFunction("ST_DISTANCE", .geo, 2...2, isImplemented: true),
+        ScalarFunction("ST_INTERSECTS", .geo, 2...2, isImplemented: true),
+        ScalarFunction("ST_OVERLAPS", .geo, 2...2, isImplemented: true),
+        ScalarFunction("ST_WITHIN", .geo, 2...2, isImplemented: true),
     ]
 
     private static let byName: [String: ScalarFunction] = Dictionary(
@@ -189,16 +141,16 @@ enum FunctionCatalog {
         AggregateInfo(name: "AVG", arguments: 1...1, function: .average),
         AggregateInfo(name: "MIN", arguments: 1...1, function: .minimum),
         AggregateInfo(name: "MAX", arguments: 1...1, function: .maximum),
-        AggregateInfo(name: "STDEV", arguments: 1...1),
-        AggregateInfo(name: "STDEVP", arguments: 1...1),
-        AggregateInfo(name: "VAR", arguments: 1...1),
-        AggregateInfo(name: "VARP", arguments: 1...1),
-        AggregateInfo(name: "PERCENTILE_CONT", arguments: 1...1, isOrdered: true),
-        AggregateInfo(name: "PERCENTILE_DISC", arguments: 1...1, isOrdered: true),
-        AggregateInfo(name: "TopOne", arguments: 0...1, isOrdered: true),
-        AggregateInfo(name: "CollectTop", arguments: 1...2, isOrdered: true),
-        AggregateInfo(name: "Collect", arguments: 0...1),
-        AggregateInfo(name: "FIRST", arguments: 1...1),
+        AggregateInfo(name: "STDEV", arguments: 1...1, function: .deviation),
+        AggregateInfo(name: "STDEVP", arguments: 1...1, function: .populationDeviation),
+        AggregateInfo(name: "VAR", arguments: 1...1, function: .variance),
+        AggregateInfo(name: "VARP", arguments: 1...1, function: .populationVariance),
+        AggregateInfo(name: "PERCENTILE_CONT", arguments: 1...1, function: .continuousPercentile, isOrdered: true),
+        AggregateInfo(name: "PERCENTILE_DISC", arguments: 1...1, function: .discretePercentile, isOrdered: true),
+        AggregateInfo(name: "TopOne", arguments: 0...1, function: .topOne, isOrdered: true),
+        AggregateInfo(name: "CollectTop", arguments: 1...2, function: .collectTop, isOrdered: true),
+        AggregateInfo(name: "Collect", arguments: 0...1, function: .collect),
+        AggregateInfo(name: "FIRST", arguments: 1...1, function: .first),
     ]
 
     static let analytics = [
@@ -207,7 +159,7 @@ enum FunctionCatalog {
     ]
 
     /// What is bound without a table: the window's edges and the system's functions.
-    static let special = ["window_start", "window_end", "Classifier"]
+    static let special = ["window_start", "window_end", "is_silent", "last_seen", "Classifier"]
 
     /// What a name without a prefix stands for.
     static func kind(of name: String) -> CallKind? {

@@ -58,7 +58,7 @@ extension SelectBinder {
                 at: call.function.range)
         } else if sameName(prefix, "udf") || sameName(prefix, "uda") {
             binder.notYet(
-                "\(prefix).\(name), a \(sameName(prefix, "udf") ? "function" : "aggregate") of your own,", at: range)
+                "\(prefix).\(name), \(sameName(prefix, "udf") ? "a function" : "an aggregate") of your own,", at: range)
         } else if FunctionCatalog.kind(of: name) != nil {
             binder.error(
                 "prefixed-built-in", "\(name) is built in and takes no prefix '\(prefix).'", hint: "write \(name)(…)",
@@ -69,7 +69,9 @@ extension SelectBinder {
                 hint: "functions of your own are called udf.\(name)(…)",
                 at: call.name[0].range.union(call.function.range))
         }
-        bindAll(call.arguments, place)
+        var inner = place
+        if sameName(prefix, "uda") { (inner.isGrouped, inner.aggregate) = (false, "\(prefix).\(name)") }
+        bindAll(call.arguments, inner)
         return broken(range)
     }
 
@@ -116,21 +118,17 @@ extension SelectBinder {
         if function.takesDatePart, let part = rest.popFirst() {
             arguments.append(bind(datePart: part, of: function.name))
         }
-        for argument in rest where !isRelation(argument, of: function, place) {
-            arguments.append(bind(argument, place))
+        for argument in rest {
+            arguments.append(
+                relationTime(argument, of: function, place)
+                    ?? bind(argument, of: function, at: arguments.count, place))
         }
+        check(arguments, of: function)
         guard function.isImplemented else {
             binder.notYet(function.name, at: call.range)
             return broken(range)
         }
         return Expression(.call(function.name.uppercased(), arguments), range: range)
-    }
-
-    /// In a join, DATEDIFF takes the inputs' names for their times.
-    private func isRelation(_ argument: Syntax.Expression, of function: ScalarFunction, _ place: Place) -> Bool {
-        guard function.name == "DATEDIFF", relations.count > 1, case .path(let names) = argument.kind, names.count == 1
-        else { return false }
-        return relations.contains { sameName($0.name, names[0].text) }
     }
 
     private func bind(datePart argument: Syntax.Expression, of function: String) -> Expression {
@@ -155,21 +153,6 @@ extension SelectBinder {
         return broken(range)
     }
 
-    private func bind(metadata call: Syntax.Call, range: SourceRange, _ place: Place) -> Expression {
-        if case .path(let names) = call.arguments[0].kind, names.count == 1,
-            relations.contains(where: { sameName($0.name, names[0].text) })
-        {
-            _ = bind(call.arguments[1], place)
-            binder.notYet("GetMetadataPropertyValue", at: call.range)
-        } else {
-            let known = relations.map(\.name).joined(separator: ", ")
-            binder.error(
-                "unknown-input", "the first argument of GetMetadataPropertyValue is an input of FROM",
-                hint: "inputs here: \(known)", at: call.arguments[0].range)
-        }
-        return broken(range)
-    }
-
     // MARK: The window's edges
 
     private func bind(
@@ -185,6 +168,7 @@ extension SelectBinder {
             binder.error("wrong-argument-count", "\(name)() takes no arguments", at: call.range)
             return broken(range)
         }
+        if name == "is_silent" || name == "last_seen" { return bind(absence: name, range: range, place) }
         guard place.isGrouped, place.aggregate == nil else {
             binder.error(
                 "no-window", "\(name)() needs a window in GROUP BY, and stands in the select list or HAVING",

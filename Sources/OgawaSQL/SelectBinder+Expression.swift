@@ -19,6 +19,7 @@ extension SelectBinder {
         if place.isGrouped, place.aggregate == nil, let key = groupKey(of: syntax) {
             return Expression(.column(key), range: range)
         }
+        if matchScope != nil, let bound = bind(ofMatch: syntax, place) { return bound }
         switch syntax.kind {
         case .null: return Expression(.literal(.null), range: range)
         case .integer(let number): return Expression(.literal(.bigint(number)), range: range)
@@ -149,6 +150,7 @@ extension SelectBinder {
             return bindTimestamp(range: range, place)
         }
         if let expression = bind(alias: names, range: range, place) { return expression }
+        if !place.isGrouped || place.aggregate != nil, let record = wholeApply(names, range: range) { return record }
         if place.isGrouped, place.aggregate == nil { return bind(groupedPath: names, range: range, place) }
         return resolve(names, range: range, place)
     }
@@ -167,7 +169,7 @@ extension SelectBinder {
     }
 
     /// Whether a step of FROM has a column of that name for sure.
-    private func hasColumn(_ name: String) -> Bool {
+    func hasColumn(_ name: String) -> Bool {
         relations.contains { relation in
             guard case .step(let index) = relation.kind else { return false }
             return binder.steps[index].column(named: name) != nil
@@ -227,6 +229,9 @@ extension SelectBinder {
                     at: names[0].range)
                 return broken(range)
             }
+            if place.isGrouped, place.aggregate == nil, window?.all.contains(where: { $0.id != nil }) == true {
+                return Expression(.column(ColumnID.windowID), range: range)
+            }
             // Only windows inside Windows() have an id.
             return Expression(.literal(.null), range: range)
         }
@@ -237,7 +242,7 @@ extension SelectBinder {
 
     private func resolve(_ names: [Syntax.Name], range: SourceRange, _ place: Place) -> Expression {
         if names.count > 1, let index = relations.firstIndex(where: { sameName($0.name, names[0].text) }) {
-            return resolve(Array(names.dropFirst()), in: relations[index], range: range)
+            return resolve(Array(names.dropFirst()), in: index, range: range)
         }
         if names.count > 1, let relation = relations.first(where: { sameName($0.hiddenName ?? "", names[0].text) }) {
             binder.error(
@@ -245,20 +250,24 @@ extension SelectBinder {
                 hint: "write \(relation.name).\(names[1].text)", at: names[0].range)
             return broken(range)
         }
-        guard relations.count == 1 else { return broken(range) }
+        guard let index = owner(of: names[0]) else { return broken(range) }
         fieldNames.insert(names[0].text)
-        return resolve(names, in: relations[0], range: range)
+        return resolve(names, in: index, range: range)
     }
 
-    private func resolve(_ names: [Syntax.Name], in relation: Relation, range: SourceRange) -> Expression {
-        switch relation.kind {
-        case .reference, .opaque: broken(range)
-        case .source(let source): resolve(names, inSource: source, range: range)
-        case .step(let step): resolve(names, inStep: step, range: range)
+    private func resolve(_ names: [Syntax.Name], in relation: Int, range: SourceRange) -> Expression {
+        switch relations[relation].kind {
+        case .opaque: broken(range)
+        case .reference: resolve(path: names.map(\.text), inReference: relation, range: range)
+        case .apply(let function): resolve(names, inApply: function, relation, range: range)
+        case .source(let source): resolve(names, inSource: source, relation, range: range)
+        case .step(let step): resolve(names, inStep: step, relation, range: range)
         }
     }
 
-    private func resolve(_ names: [Syntax.Name], inSource source: Int, range: SourceRange) -> Expression {
+    private func resolve(
+        _ names: [Syntax.Name], inSource source: Int, _ relation: Int, range: SourceRange
+    ) -> Expression {
         let path = names.map(\.text)
         let first = names[0]
         if names.count == 1, first.isWord("EventProcessedUtcTime") {
@@ -268,27 +277,29 @@ extension SelectBinder {
                 at: range)
             return broken(range)
         }
-        let body = Expression(.column(binder.column(.body(path: path), of: source)), range: range)
+        let body = column(binder.column(.body(path: path), of: source), of: relation, range: range)
         let system: SourceField? =
             first.isWord("EventEnqueuedUtcTime") ? .enqueuedTime : first.isWord("PartitionId") ? .partition : nil
         guard names.count == 1, let system else { return body }
         // Whether an event has a field of that name is known only when it comes; the field wins.
-        let column = Expression(.column(binder.column(system, of: source)), range: range)
-        return Expression(.call("COALESCE", [body, column]), range: range)
+        let own = column(binder.column(system, of: source), of: relation, range: range)
+        return Expression(.call("COALESCE", [body, own]), range: range)
     }
 
-    private func resolve(_ names: [Syntax.Name], inStep index: Int, range: SourceRange) -> Expression {
+    private func resolve(
+        _ names: [Syntax.Name], inStep index: Int, _ relation: Int, range: SourceRange
+    ) -> Expression {
         let step = binder.steps[index]
         guard let select = step.select else { return broken(range) }
         let rest = names.dropFirst().map(\.text)
         if let column = step.column(named: names[0].text) {
-            let expression = Expression(.column(column), range: range)
+            let expression = self.column(column, of: relation, range: range)
             return rest.isEmpty ? expression : Expression(.field(expression, path: rest), range: range)
         }
         let path = names.map(\.text)
         let columns = step.spreads.compactMap { item -> Expression? in
             guard case .spread(let excluded) = select.items[item].kind, !excluded.contains(path[0]) else { return nil }
-            return Expression(.column(select.column(forField: path, ofSpread: item, range: range)), range: range)
+            return column(select.column(forField: path, ofSpread: item, range: range), of: relation, range: range)
         }
         if columns.count == 1 { return columns[0] }
         if columns.count > 1 { return Expression(.call("COALESCE", columns), range: range) }
@@ -309,20 +320,24 @@ extension SelectBinder {
     func column(forField path: [String], ofSpread item: Int, range: SourceRange) -> Int {
         let key = "\(item)\u{0}" + path.joined(separator: "\u{0}")
         if let known = spreadColumns[key] { return known }
-        let kind: Expression.Kind =
+        let value: Expression =
             switch spreadOrigins[item] {
-            case .source(let source, let prefix):
-                .column(binder.column(.body(path: prefix + path), of: source))
-            case .step(let step, let inner):
+            case .source(let source, let prefix, let relation):
+                column(binder.column(.body(path: prefix + path), of: source), of: relation, range: range)
+            case .step(let step, let inner, let relation):
                 if let select = binder.steps[step].select {
-                    .column(select.column(forField: path, ofSpread: inner, range: range))
+                    column(select.column(forField: path, ofSpread: inner, range: range), of: relation, range: range)
                 } else {
-                    .literal(.null)
+                    broken(range)
                 }
-            case .value(let value): .field(value, path: path)
-            case nil: .literal(.null)
+            case .reference(let prefix, let relation):
+                resolve(path: prefix + path, inReference: relation, range: range)
+            case .value(let value): Expression(.field(value, path: path), range: range)
+            case nil: broken(range)
             }
-        items.append(ProjectItem(.named(path.joined(separator: ".")), Expression(kind, range: range)))
+        items.append(ProjectItem(.named(path.joined(separator: ".")), value))
+        // All SELECTs of a UNION have the same columns in the same places.
+        for peer in unionPeers { _ = peer.column(forField: path, ofSpread: item, range: range) }
         spreadColumns[key] = items.count - 1
         return items.count - 1
     }

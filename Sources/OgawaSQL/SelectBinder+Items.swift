@@ -72,14 +72,14 @@ extension SelectBinder {
                 hint: "write " + relations.map { "\($0.name).*" }.joined(separator: ", "), at: range)
             return
         }
-        bind(allOf: relations[0], excluded, range: range, explicit: explicit, projected: &projected)
+        bind(allOf: 0, excluded, range: range, explicit: explicit, projected: &projected)
     }
 
     private func bind(
         star path: [Syntax.Name], _ excluded: [Syntax.Name], range: SourceRange, explicit: Set<String>,
         projected: inout Set<String>
     ) {
-        let relation = relations.first { sameName($0.name, path[0].text) }
+        let relation = relations.firstIndex { sameName($0.name, path[0].text) }
         if path.count == 1, let relation {
             bind(allOf: relation, excluded, range: range, explicit: explicit, projected: &projected)
             return
@@ -87,12 +87,22 @@ extension SelectBinder {
         let syntax = Syntax.Expression(kind: .path(path), range: range, height: 1)
         let value = bind(syntax, Place(clause: .select, isGrouped: isGrouped, aliasLimit: aliases.count))
         var origin = SpreadOrigin.value(value)
-        if !isGrouped, case .column(let column) = value.kind,
-            case .source(let source)? = (relation ?? relations.first)?.kind,
-            column < binder.sources[source].fields.count,
-            case .body(let prefix) = binder.sources[source].fields[column]
-        {
-            origin = .source(source, prefix: prefix)
+        if !isGrouped, case .column(let number) = value.kind {
+            let relation = number / ColumnID.relationStride
+            let column = number % ColumnID.relationStride
+            switch relations.indices.contains(relation) ? relations[relation].kind : .opaque {
+            case .source(let source):
+                if column < binder.sources[source].fields.count,
+                    case .body(let prefix) = binder.sources[source].fields[column]
+                {
+                    origin = .source(source, prefix: prefix, relation: relation)
+                }
+            case .reference:
+                if relations[relation].fields.indices.contains(column) {
+                    origin = .reference(prefix: relations[relation].fields[column], relation: relation)
+                }
+            case .step, .apply, .opaque: break
+            }
         }
         append(spread: value, excluding: excluded.map(\.text), origin)
     }
@@ -103,7 +113,7 @@ extension SelectBinder {
     }
 
     private func bind(
-        allOf relation: Relation, _ excluded: [Syntax.Name], range: SourceRange, explicit: Set<String>,
+        allOf relation: Int, _ excluded: [Syntax.Name], range: SourceRange, explicit: Set<String>,
         projected: inout Set<String>
     ) {
         guard !isGrouped else {
@@ -112,20 +122,30 @@ extension SelectBinder {
                 hint: "list the keys and aggregates", at: range)
             return
         }
-        switch relation.kind {
-        case .reference, .opaque: break
+        switch relations[relation].kind {
+        case .opaque: break
+        case .reference:
+            append(
+                spread: resolve(path: [], inReference: relation, range: range), excluding: excluded.map(\.text),
+                .reference(prefix: [], relation: relation))
+        case .apply(let function):
+            for (index, name) in function.fieldNames.enumerated() {
+                let isExcluded = excluded.contains { sameName($0.text, name) }
+                if isExcluded || explicit.contains(name) || !projected.insert(name).inserted { continue }
+                items.append(ProjectItem(.named(name), column(index, of: relation, range: range)))
+            }
         case .source(let source):
             let body = binder.column(.body(path: []), of: source)
             append(
-                spread: Expression(.column(body), range: range), excluding: excluded.map(\.text),
-                .source(source, prefix: []))
+                spread: column(body, of: relation, range: range), excluding: excluded.map(\.text),
+                .source(source, prefix: [], relation: relation))
         case .step(let index):
-            bind(allOfStep: index, excluded, range: range, explicit: explicit, projected: &projected)
+            bind(allOfStep: index, relation, excluded, range: range, explicit: explicit, projected: &projected)
         }
     }
 
     private func bind(
-        allOfStep index: Int, _ excluded: [Syntax.Name], range: SourceRange, explicit: Set<String>,
+        allOfStep index: Int, _ relation: Int, _ excluded: [Syntax.Name], range: SourceRange, explicit: Set<String>,
         projected: inout Set<String>
     ) {
         let step = binder.steps[index]
@@ -137,7 +157,7 @@ extension SelectBinder {
         }
         for (column, item) in select.items.prefix(step.visibleCount).enumerated() {
             guard binder.countNode(at: range) else { return }
-            let value = Expression(.column(column), range: range)
+            let value = self.column(column, of: relation, range: range)
             switch item.kind {
             case .named(let name):
                 let isExcluded = excluded.contains { sameName($0.text, name) }
@@ -149,7 +169,7 @@ extension SelectBinder {
                 let names = inner + excluded.map(\.text).filter { !inner.contains($0) }
                 append(
                     spread: value, excluding: names + hidden.filter { !names.contains($0) },
-                    .step(index, item: column))
+                    .step(index, item: column, relation: relation))
             }
         }
     }

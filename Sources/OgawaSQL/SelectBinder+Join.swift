@@ -1,51 +1,213 @@
 import OgawaCore
 
-// What FROM may have beside one input. It is checked, but not computed yet.
+// What FROM may have beside one input: joins and APPLY.
 extension SelectBinder {
     func bind(_ join: Syntax.Join) {
-        let before = binder.errors.count
         add(join.source)
-        let right = relations[relations.count - 1]
-        _ = bind(join.condition, Place(clause: .join))
+        fromParts.append(.join(bindCondition(of: join, right: relations.count - 1)))
+    }
+
+    private func bindCondition(of join: Syntax.Join, right: Int) -> BoundJoin {
+        let before = binder.errors.count
+        let condition = bind(join.condition, Place(clause: .join))
+        var bound = BoundJoin(isLeft: join.isLeft)
         if let left = relations.first, case .reference = left.kind {
             binder.error(
                 "reference-on-the-left", "'\(left.name)' is reference data and stands on the left of a join",
                 hint: "read the stream first: FROM stream JOIN \(left.name) ON …", at: left.range)
-        } else if let reason = right.streamReason {
-            checkBound(join, right, reason)
+            return bound
         }
-        if binder.errors.count == before { binder.notYet(join.isLeft ? "LEFT JOIN" : "JOIN", at: join.range) }
-    }
-
-    /// Every stream of a join is bounded in time against another one.
-    private func checkBound(_ join: Syntax.Join, _ right: Relation, _ reason: String) {
-        let others = relations.dropLast().filter { $0.streamReason != nil }
-        guard !others.isEmpty, !bounds(right, others, in: join.condition) else { return }
-        let left = others[others.count - 1].name
-        binder.error(
-            "unbounded-join",
-            "a join of two streams needs a bound in time; '\(right.name)' is read as a stream, because \(reason)",
-            hint: "add AND DATEDIFF(second, \(left), \(right.name)) BETWEEN 0 AND 10 to ON", at: join.source.range)
-    }
-
-    private func bounds(_ right: Relation, _ others: [Relation], in condition: Syntax.Expression) -> Bool {
-        if case .call(let call) = condition.kind, call.isNamed(nil, "DATEDIFF"), call.arguments.count == 3 {
-            let names = call.arguments.dropFirst().compactMap { argument -> String? in
-                guard case .path(let path) = argument.kind, path.count == 1 else { return nil }
-                return path[0].text
+        for part in condition.conjuncts { sort(part, into: &bound, right: right) }
+        if let reason = relations[right].streamReason {
+            checkBound(&bound, join, right, reason)
+            if binder.errors.count == before {
+                checkPartitions(join, bound, right)
+                checkSubstreamKeys(join, bound, right)
             }
-            let hasRight = names.contains { sameName($0, right.name) }
-            let hasOther = names.contains { name in others.contains { sameName($0.name, name) } }
-            if hasRight, hasOther { return true }
         }
-        return condition.children.contains { bounds(right, others, in: $0) }
+        return bound
     }
+
+    // MARK: ON
+
+    /// Puts one condition of ON where it belongs: bounds of time, equal keys, or the rest.
+    private func sort(_ part: Expression, into bound: inout BoundJoin, right: Int) {
+        if let found = timeBound(part, right: right) {
+            // Two bounds of one stream with one unit are the two ends of a range.
+            let known = bound.bounds.firstIndex { $0.relation == found.relation && $0.unit == found.unit }
+            if let known {
+                bound.bounds[known].low = max(bound.bounds[known].low, found.low)
+                bound.bounds[known].high = min(bound.bounds[known].high, found.high)
+            } else {
+                bound.bounds.append(found)
+            }
+        } else if let key = equality(part, right: right) {
+            bound.keys.append(key)
+        } else {
+            bound.residual =
+                bound.residual.map { Expression(.binary(.and, $0, part), range: $0.range.union(part.range)) } ?? part
+        }
+    }
+
+    /// Both sides of `left = right`, where each reads one side of the join.
+    private func equality(_ part: Expression, right: Int) -> (left: Expression, right: Expression)? {
+        guard case .binary(.equal, let one, let other) = part.kind else { return nil }
+        let isStream = relations[right].streamReason != nil
+        guard !isStream || !(one.readsEventTime || other.readsEventTime) else { return nil }
+        // Text next to a datetime is read as one, so that their bytes do not tell whether they are equal.
+        guard !isStream || isDatetime(one) == isDatetime(other) else { return nil }
+        let (first, second) = (one.relationsRead, other.relationsRead)
+        if first == [right], !second.isEmpty, !second.contains(right), !one.readsEventTime { return (other, one) }
+        if second == [right], !first.isEmpty, !first.contains(right), !other.readsEventTime { return (one, other) }
+        return nil
+    }
+
+    /// `DATEDIFF(unit, a, b)` compared with a number, as a bound of the joined stream against an earlier one.
+    private func timeBound(_ part: Expression, right: Int) -> BoundJoin.Bound? {
+        guard case .binary(let written, let one, let other) = part.kind else { return nil }
+        var operation = written
+        var (call, limit) = (one, other)
+        if other.wholeLimits == nil {
+            (call, limit) = (other, one)
+            operation = written.mirrored
+        }
+        guard let limits = limit.wholeLimits, case .call("DATEDIFF", let arguments) = call.kind, arguments.count == 3,
+            case .literal(.text(let name)) = arguments[0].kind, let unit = DatePart(rawValue: name),
+            let first = arguments[1].relationTime, let second = arguments[2].relationTime,
+            first != second, first == right || second == right, relations[right].streamReason != nil
+        else { return nil }
+        guard let ticks = unit.ticks else {
+            binder.error(
+                "invalid-bound", "a join is bounded in \(DatePart.unitNames.joined(separator: ", ")), not in \(name)",
+                at: part.range)
+            return nil
+        }
+        var bound = BoundJoin.Bound(relation: first == right ? second : first, unit: ticks)
+        switch operation {
+        case .equal where limits.floor == limits.ceiling: (bound.low, bound.high) = (limits.floor, limits.floor)
+        case .less: bound.high = limits.ceiling - 1
+        case .lessOrEqual: bound.high = limits.floor
+        case .greater: bound.low = limits.floor + 1
+        case .greaterOrEqual: bound.low = limits.ceiling
+        default: return nil
+        }
+        if first == right {
+            (bound.low, bound.high) = (
+                bound.high == .max ? .min : -bound.high, bound.low == .min ? .max : -bound.low
+            )
+        }
+        return bound
+    }
+
+    // MARK: Checks
+
+    /// Every stream of a join is bounded in time, on both sides, against an earlier one.
+    private func checkBound(_ bound: inout BoundJoin, _ join: Syntax.Join, _ right: Int, _ reason: String) {
+        let others = relations[..<right].filter { $0.streamReason != nil }
+        guard let left = others.last, !binder.errors.contains(where: { $0.code == "invalid-bound" }) else { return }
+        let name = relations[right].name
+        let hint = "add AND DATEDIFF(second, \(left.name), \(name)) BETWEEN 0 AND 10 to ON"
+        guard let first = bound.bounds.first else {
+            let reads = others.map { "'\($0.name)'" }.joined(separator: ", ")
+            binder.error(
+                "unbounded-join",
+                "a join of two streams needs a bound in time; '\(name)' is read as a stream, because \(reason), and so is "
+                    + reads, hint: hint, at: join.source.range)
+            return
+        }
+        let closed = bound.bounds.filter { $0.low != .min && $0.high != .max }
+        guard !closed.isEmpty else {
+            let side =
+                first.low == .min
+                ? "above only: how far '\(name)' may lie before" : "below only: how far '\(name)' may lie behind"
+            binder.error(
+                "unbounded-join",
+                "the join with '\(name)' is bounded from \(side) '\(relations[first.relation].name)' is open",
+                hint: hint, at: join.source.range)
+            return
+        }
+        for each in closed {
+            let limit = Limits.joinTicks / each.unit
+            if each.low < -limit || each.high > limit || each.low > limit || each.high < -limit {
+                binder.error(
+                    "bound-too-long", "a join reaches at most 7 days",
+                    hint: "DATEDIFF lies between \(-limit) and \(limit) of this unit", at: join.condition.range)
+                return
+            }
+        }
+        if let empty = closed.first(where: { $0.low > $0.high }) {
+            binder.warn(
+                "empty-bound",
+                "no pair fits: DATEDIFF would have to be at least \(empty.low) and at most \(empty.high)",
+                hint: "exchange the numbers", at: join.condition.range)
+        }
+        // A bound that is open on one side is checked pair by pair.
+        for open in bound.bounds where open.low == .min || open.high == .max {
+            bound.residual = bound.residual.joined(with: open.condition(right: right, range: join.condition.range))
+        }
+        bound.bounds = closed
+    }
+
+    /// Partitioned streams are joined on what they are partitioned by, into as many parts.
+    private func checkPartitions(_ join: Syntax.Join, _ bound: BoundJoin, _ right: Int) {
+        guard let from = syntax.from else { return }
+        if !join.source.partitionKeys.isEmpty, !from.source.partitionKeys.isEmpty,
+            let one = from.source.partitionCount, let other = join.source.partitionCount,
+            case .integer(let first) = one.kind, case .integer(let second) = other.kind, first != second
+        {
+            binder.error(
+                "partition-mismatch", "joined streams have as many partitions: \(first) there, \(second) here",
+                hint: "write INTO \(first)", at: other.range)
+        }
+        let sides: [(Syntax.Source, Int, [Expression])] = [
+            (from.source, 0, bound.keys.map(\.left)), (join.source, right, bound.keys.map(\.right)),
+        ]
+        for (source, relation, keys) in sides {
+            let shown = Set(keys.map { $0.shown([]) })
+            for key in partitionKeys[relation] ?? [] where !shown.contains(key.shown([])) {
+                binder.error(
+                    "partition-key", "'\(relations[relation].name)' is partitioned by what the join does not compare",
+                    hint: "add an equality with the key of PARTITION BY to ON, or leave PARTITION BY out",
+                    at: source.partitionKeys.first?.range ?? source.range)
+                return
+            }
+        }
+    }
+
+    /// Substreams have timelines of their own: only rows of one substream can be brought into one order of time.
+    private func checkSubstreamKeys(_ join: Syntax.Join, _ bound: BoundJoin, _ right: Int) {
+        guard case .source(let source) = relations[right].kind else { return }
+        let shown = Set(bound.keys.map { $0.right.shown([]) })
+        for (index, key) in binder.sources[source].substreamKeys.enumerated() {
+            let own = key.renumbered { $0 + right * ColumnID.relationStride }
+            guard !shown.contains(own.shown([])) else { continue }
+            binder.error(
+                "substream-key", "the key of TIMESTAMP BY … OVER must be compared in ON",
+                hint: "add an equality of both inputs' keys",
+                at: join.source.substreamKeys.indices.contains(index)
+                    ? join.source.substreamKeys[index].range : join.source.range)
+        }
+    }
+
+    // MARK: APPLY
 
     func bind(_ apply: Syntax.Apply) {
-        defer { relations.append(Relation(name: apply.alias.text, kind: .opaque, range: apply.range)) }
+        var kind = Relation.Kind.opaque
+        var argument = broken(apply.function.range)
+        defer {
+            if relations.contains(where: { sameName($0.name, apply.alias.text) }) {
+                binder.error(
+                    "duplicate-alias", "two inputs are called '\(apply.alias.text)' here", hint: "give each an alias",
+                    at: apply.alias.range)
+            }
+            relations.append(Relation(name: apply.alias.text, kind: kind, range: apply.range))
+            fromParts.append(.apply(isOuter: apply.isOuter, argument: argument))
+        }
         guard case .call(let call) = apply.function.kind else { return }
         let name = call.function.text
-        guard call.name.count == 1, let function = ScalarCatalog.function(named: name), function.isForApply else {
+        guard call.name.count == 1, let function = ScalarCatalog.function(named: name), function.isForApply,
+            let plan = ApplyPlan.Function(rawValue: function.name)
+        else {
             binder.error(
                 "invalid-apply", "APPLY takes GetArrayElements or GetRecordProperties, not \(name)",
                 hint: nearestName(to: name, in: ["GetArrayElements", "GetRecordProperties"]).map {
@@ -54,44 +216,14 @@ extension SelectBinder {
                 at: apply.function.range)
             return
         }
-        let before = binder.errors.count
+        kind = .apply(plan)
         if call.arguments.count != 1 {
             binder.error(
                 "wrong-argument-count", "\(function.name) takes 1 argument, not \(call.arguments.count)", at: call.range
             )
         }
-        bindAll(call.arguments, Place(clause: .apply))
-        if binder.errors.count == before {
-            binder.notYet(apply.isOuter ? "OUTER APPLY" : "CROSS APPLY", at: apply.range)
-        }
-    }
-
-    func bind(_ match: Syntax.MatchRecognize) {
-        let before = binder.errors.count
-        bindAll(match.partitionKeys, Place(clause: .partition))
-        if let limit = match.limit {
-            _ = binder.ticks(of: limit)
-        } else {
-            binder.error(
-                "missing-limit", "MATCH_RECOGNIZE needs LIMIT DURATION(unit, n), because a stream does not end",
-                hint: "begin with MATCH_RECOGNIZE (LIMIT DURATION(minute, 10) …", at: match.range)
-        }
-        let variables = match.pattern.variables
-        for definition in match.definitions
-        where !variables.contains(where: { sameName($0.text, definition.name.text) }) {
-            binder.error(
-                "unknown-variable", "DEFINE names '\(definition.name.text)', which is not in the pattern",
-                hint: binder.suggestion(
-                    for: definition.name.text, in: variables.map(\.text), what: "variables of the pattern"),
-                at: definition.name.range)
-        }
-        for variable in variables where !match.definitions.contains(where: { sameName($0.name.text, variable.text) }) {
-            binder.error(
-                "unknown-variable", "the pattern's variable '\(variable.text)' has no condition in DEFINE",
-                hint: "add \(variable.text) AS condition", at: variable.range)
-        }
-        relations = [Relation(name: match.alias?.text ?? "", kind: .opaque, range: match.range)]
-        if binder.errors.count == before { binder.notYet("MATCH_RECOGNIZE", at: match.range) }
+        let arguments = call.arguments.map { bind($0, Place(clause: .apply)) }
+        if let first = arguments.first { argument = first }
     }
 
     /// The rules of TIMESTAMP BY … OVER.
@@ -100,7 +232,6 @@ extension SelectBinder {
             guard case .join(let join) = part else { return nil }
             return join.source
         }
-        let before = binder.errors.count
         let streams = ([from.source] + joined).filter { source in
             relations.contains { relation in
                 guard case .source = relation.kind else { return false }
@@ -121,28 +252,6 @@ extension SelectBinder {
                     "substream-key", "the key of TIMESTAMP BY … OVER must be a key of GROUP BY",
                     hint: "add it to GROUP BY", at: key.range)
             }
-        }
-        if binder.errors.count == before {
-            binder.notYet("TIMESTAMP BY … OVER", at: first.timestampRange ?? first.range)
-        }
-    }
-}
-
-extension Syntax.MatchRecognize.Pattern {
-    /// Every variable, each once.
-    var variables: [Syntax.Name] {
-        var found: [Syntax.Name] = []
-        collect(into: &found)
-        return found
-    }
-
-    private func collect(into found: inout [Syntax.Name]) {
-        switch self {
-        case .anything: return
-        case .variable(let name):
-            if !found.contains(where: { sameName($0.text, name.text) }) { found.append(name) }
-        case .sequence(let parts), .alternation(let parts): for part in parts { part.collect(into: &found) }
-        case .repetition(let part, _, _): part.collect(into: &found)
         }
     }
 }

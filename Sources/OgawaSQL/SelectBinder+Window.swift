@@ -5,9 +5,11 @@ extension Binder {
     func ticks(of duration: Syntax.Duration) -> Int64? { ticks(unit: duration.unit, count: duration.count) }
 
     /// The ticks of a unit and a number; nil after an error.
-    func ticks(unit: Syntax.Expression, count: Syntax.Expression, allowsNegative: Bool = false) -> Int64? {
+    func ticks(
+        unit: Syntax.Expression, count: Syntax.Expression, allowsNegative: Bool = false, allowsZero: Bool = false
+    ) -> Int64? {
         let unitTicks = ticks(of: unit)
-        guard case .integer(let number) = count.kind, allowsNegative || number > 0 else {
+        guard case .integer(let number) = count.kind, allowsNegative || number > 0 || allowsZero && number == 0 else {
             error(
                 "invalid-duration",
                 allowsNegative ? "the offset is a whole number" : "the length of time is a whole number greater than 0",
@@ -68,15 +70,16 @@ extension SelectBinder {
         switch name {
         case .tumbling: return bind(tumbling: call)
         case .hopping: return bind(hopping: call)
-        case .sliding, .session, .cumulate: return check(timed: call, name)
-        case .windows: return check(windows: call)
+        case .sliding: return bind(sliding: call)
+        case .session: return bind(session: call)
+        case .cumulate: return bind(cumulate: call)
+        case .windows: return bind(windows: call)
+        case .count: return bind(count: call)
+        case .state: return bind(state: call)
         case .window:
             binder.error(
                 "misplaced-window", "Window('id', w) stands inside Windows(…) only",
                 hint: "write Windows(Window('a', …), Window('b', …))", at: call.range)
-            return nil
-        case .count, .state:
-            binder.notYet(name.rawValue, at: call.range)
             return nil
         }
     }
@@ -91,13 +94,9 @@ extension SelectBinder {
     /// The arguments of a window as ticks by their roles; nil after an error.
     ///
     /// Both spellings are read: `(unit, 60, 30)` and `(Duration(minute, 1), Hop(second, 30))`.
-    private func roles(_ call: Syntax.Call, required: [String], optional: [String]) -> [String: Int64]? {
+    func roles(_ call: Syntax.Call, required: [String], optional: [String]) -> [String: Int64]? {
         let all = required + optional
-        if let over = call.over, !sameName(call.function.text, "SessionWindow"),
-            !sameName(call.function.text, "Session"),
-            !sameName(call.function.text, "SlidingWindow"), !sameName(call.function.text, "Sliding")
-        {
-            binder.error("misplaced-over", "\(call.function.text) takes no OVER", at: over.range)
+        if let name = WindowName(call.function.text), name != .session, name != .sliding, refuseOver(call) {
             return nil
         }
         if call.arguments.contains(where: { part($0, all) != nil }) { return roles(spelledOut: call, required, all) }
@@ -113,7 +112,10 @@ extension SelectBinder {
         }
         var result: [String: Int64] = [:]
         for (role, argument) in zip(all, call.arguments.dropFirst()) {
-            guard let ticks = binder.ticks(unit: call.arguments[0], count: argument, allowsNegative: role == "Offset")
+            guard
+                let ticks = binder.ticks(
+                    unit: call.arguments[0], count: argument, allowsNegative: role == "Offset",
+                    allowsZero: role == "Lookahead")
             else { return nil }
             result[role] = ticks
         }
@@ -146,7 +148,8 @@ extension SelectBinder {
                 return nil
             }
             let ticks = binder.ticks(
-                unit: part.arguments[0], count: part.arguments[1], allowsNegative: role == "Offset")
+                unit: part.arguments[0], count: part.arguments[1], allowsNegative: role == "Offset",
+                allowsZero: role == "Lookahead")
             guard let ticks else { return nil }
             result[role] = ticks
         }
@@ -159,7 +162,7 @@ extension SelectBinder {
         return result
     }
 
-    private func isWithinLimit(_ ticks: Int64, _ call: Syntax.Call) -> Bool {
+    func isWithinLimit(_ ticks: Int64, _ call: Syntax.Call) -> Bool {
         guard ticks.magnitude > Self.maximumTicks.magnitude else { return true }
         binder.error(
             "window-too-long", "a window is at most 7 days long",
@@ -187,94 +190,5 @@ extension SelectBinder {
                 hint: "the order is size, then hop", at: call.range)
         }
         return .hopping(size: size, hop: hop, offset: roles["Offset"] ?? 0)
-    }
-
-    /// Windows that are checked but not computed yet.
-    private func check(timed call: Syntax.Call, _ name: WindowName) -> WindowPlan? {
-        let required =
-            switch name {
-            case .session: ["Timeout", "MaxDuration"]
-            case .cumulate: ["Duration", "Step"]
-            default: ["Duration"]
-            }
-        if let over = call.over {
-            for key in over.partitionKeys { _ = bind(key, Place(clause: .grouping)) }
-            if let condition = over.condition { _ = bind(condition, Place(clause: .grouping)) }
-        }
-        guard let roles = roles(call, required: required, optional: []) else { return nil }
-        guard required.allSatisfy({ isWithinLimit(roles[$0] ?? 0, call) }) else { return nil }
-        binder.notYet(name.rawValue, at: call.range)
-        return nil
-    }
-
-    private func check(windows call: Syntax.Call) -> WindowPlan? {
-        let before = binder.errors.count
-        var ids: [String] = []
-        var plainCount = 0
-        for argument in call.arguments {
-            if argument.isSystemTimestamp {
-                plainCount += 1
-                continue
-            }
-            guard let inner = argument.windowCall, let name = WindowName(inner.function.text) else {
-                binder.error("invalid-window", "Windows takes windows such as TumblingWindow(…)", at: argument.range)
-                continue
-            }
-            switch name {
-            case .windows:
-                binder.error(
-                    "nested-windows", "Windows stands inside Windows", hint: "list all windows in one Windows(…)",
-                    at: inner.range)
-            case .window: check(namedWindow: inner, ids: &ids)
-            default:
-                plainCount += 1
-                _ = withoutNotYet { bind(window: inner) }
-            }
-        }
-        if call.arguments.isEmpty {
-            binder.error("wrong-argument-count", "Windows needs at least one window", at: call.range)
-        }
-        if !ids.isEmpty, plainCount > 0 {
-            binder.error(
-                "window-ids", "some windows have an id and some have none",
-                hint: "write Window('id', …) for all or none",
-                at: call.range)
-        }
-        if binder.errors.count == before { binder.notYet("Windows", at: call.range) }
-        return nil
-    }
-
-    private func check(namedWindow call: Syntax.Call, ids: inout [String]) {
-        guard call.arguments.count == 2, case .text(let id) = call.arguments[0].kind else {
-            binder.error(
-                "invalid-window", "Window takes an id and a window, as in Window('a', TumblingWindow(second, 10))",
-                at: call.range)
-            return
-        }
-        if ids.contains(where: { sameName($0, id) }) {
-            binder.error(
-                "window-ids", "two windows have the id '\(id)'", hint: "ids differ in more than case",
-                at: call.arguments[0].range)
-        }
-        ids.append(id)
-        if call.arguments[1].isSystemTimestamp { return }
-        guard let inner = call.arguments[1].windowCall, let name = WindowName(inner.function.text), name != .windows,
-            name != .window
-        else {
-            binder.error(
-                "nested-windows", "the second argument of Window is one window such as TumblingWindow(second, 10)",
-                at: call.arguments[1].range)
-            return
-        }
-        _ = withoutNotYet { bind(window: inner) }
-    }
-
-    /// Runs a check and keeps only the errors that the language itself demands.
-    private func withoutNotYet<Result>(_ body: () -> Result) -> Result {
-        let before = binder.errors.count
-        let result = body()
-        let found = binder.errors[before...].filter { $0.code != "not-supported-yet" }
-        binder.errors.replaceSubrange(before..., with: found)
-        return result
     }
 }

@@ -6,6 +6,7 @@ struct Relation {
         case source(Int)
         case step(Int)
         case reference
+        case apply(ApplyPlan.Function)
         /// Unknown after an error, or columns that the binder does not follow yet.
         case opaque
     }
@@ -16,6 +17,12 @@ struct Relation {
     var kind: Kind
     /// Why the input counts as a stream in a join; nil where it is reference data.
     var streamReason: String?
+    /// The input's name as the project spells it.
+    var input = ""
+    /// Paths that are read from reference data, in the order in which they are first read.
+    var fields: [[String]] = []
+    /// ABSENCE over the input's own columns.
+    var absence: AbsencePlan?
     var range: SourceRange
 }
 
@@ -30,6 +37,8 @@ struct Place {
         case join = "ON"
         case partition = "PARTITION BY"
         case apply = "APPLY"
+        case absence = "ABSENCE"
+        case match = "MATCH_RECOGNIZE"
     }
 
     var clause: Clause
@@ -65,16 +74,27 @@ final class SelectBinder {
 
     /// Where the fields of a spread item come from, so that a later step can read one of them alone.
     enum SpreadOrigin {
-        case source(Int, prefix: [String])
-        case step(Int, item: Int)
+        case source(Int, prefix: [String], relation: Int)
+        case step(Int, item: Int, relation: Int)
+        case reference(prefix: [String], relation: Int)
         case value(Expression)
     }
 
     unowned let binder: Binder
     let syntax: Syntax.Select
     var relations: [Relation] = []
+    /// How the relations behind the first are added to it.
+    var fromParts: [FromPart] = []
+    /// PARTITION BY of each relation that has it.
+    var partitionKeys: [Int: [Expression]] = [:]
+    /// The other SELECTs of a UNION, where this is its first.
+    var unionPeers: [SelectBinder] = []
     var overCalls: [OverCall] = []
     var overIndices: [String: Int] = [:]
+    /// The search that this reads, where it stands for MATCH_RECOGNIZE.
+    var matchPlan: MatchPlan?
+    /// Set while DEFINE and MEASURES are bound.
+    var matchScope: MatchScope?
     var predicate: Expression?
     var havingPredicate: Expression?
     var keys: [GroupKey] = []
@@ -174,7 +194,7 @@ final class SelectBinder {
             switch relation.kind {
             case .source: true
             case .step(let index): !binder.steps[index].spreads.isEmpty
-            case .reference, .opaque: false
+            case .reference, .apply, .opaque: false
             }
         }
     }
@@ -201,13 +221,17 @@ final class SelectBinder {
             case .apply(let apply): bind(apply)
             }
         }
-        if from.parts.isEmpty, let relation = relations.first, case .reference = relation.kind {
+        let hasStream = relations.contains { $0.streamReason != nil }
+        if !from.parts.contains(where: \.isJoin), !hasStream, let relation = relations.first,
+            case .reference = relation.kind
+        {
             binder.error(
                 "reference-alone", "'\(relation.name)' is reference data, which has no time of its own",
                 hint: "read a stream and JOIN \(relation.name) to it", at: from.source.name.range)
         }
         checkSubstreams(from)
-        if let match = from.matchRecognize { bind(match) }
+        checkSubstreamsOfSteps()
+        if let match = from.matchRecognize { bind(match, joins: !from.parts.isEmpty) }
     }
 
     /// Binds an input with its timeline and makes it a relation.
@@ -226,8 +250,9 @@ final class SelectBinder {
             relation.streamReason = "it is a step of WITH, and steps are streams"
             refuseTimeline(
                 of: source, because: "'\(source.name.text)' is a step of WITH, whose rows have a time already")
-        case .reference:
+        case .reference(let name):
             relation.kind = .reference
+            relation.input = name
             refuseTimeline(of: source, because: "'\(source.name.text)' is reference data, which has no time")
         case .stream(let name):
             let index = binder.addSource(name, range: source.name.range)
@@ -237,6 +262,7 @@ final class SelectBinder {
         case nil:
             break
         }
+        bindAbsence(of: source, relation: &relation)
         relations.append(relation)
         checkPartitioning(of: source, relation: relation)
     }
@@ -256,6 +282,7 @@ final class SelectBinder {
         }
         let keys = source.substreamKeys.map { bind($0, Place(clause: .timestamp)) }
         binder.sources[index].substreamKeys = keys
+        if let late = source.lateOutput { binder.divertLate(of: index, to: late) }
         relation.kind = .source(binder.shareSource(index))
         relations = others
     }
@@ -263,8 +290,10 @@ final class SelectBinder {
     private func checkPartitioning(of source: Syntax.Source, relation: Relation) {
         let others = relations
         relations = [relation]
-        for key in source.partitionKeys { _ = bind(key, Place(clause: .partition)) }
+        let bound = source.partitionKeys.map { bind($0, Place(clause: .partition)) }
         relations = others
+        let index = relations.count - 1
+        partitionKeys[index] = bound.map { key in key.renumbered { $0 + index * ColumnID.relationStride } }
         guard let count = source.partitionCount else { return }
         guard case .integer(let number) = count.kind, number > 1 else {
             binder.error(
@@ -300,8 +329,9 @@ final class SelectBinder {
                 hint: "Windows(w1, w2) gives the rows of both", at: windows[1].range)
         } else if let call = windows.first {
             window = bind(window: call)
-        } else if let timestamp = timestamps.first {
-            binder.notYet("GROUP BY System.Timestamp() (the snapshot window)", at: timestamp.range)
+        } else if !timestamps.isEmpty {
+            window = .snapshot
+            keys.removeAll { $0.syntax.isSystemTimestamp }
         } else if let key = grouping.first(where: \.containsSystemTimestamp) {
             binder.error(
                 "no-window", "an expression over System.Timestamp() is not a window, and GROUP BY needs one",

@@ -70,8 +70,15 @@ struct FormComparison {
         return names.dropFirst()
     }
 
+    /// The input that a path's first name is; nil where the path is not qualified.
+    private func qualifier(_ names: [Syntax.Name]) -> Int? {
+        guard names.count > 1 else { return nil }
+        return qualifiers.firstIndex { sameName($0, names[0].text) }
+    }
+
     /// The fields that a path takes from another path; nil where it does not start with it.
     func rest(of names: [Syntax.Name], after prefix: [Syntax.Name]) -> [Syntax.Name]? {
+        if let one = qualifier(names), let other = qualifier(prefix), one != other { return nil }
         let names = stripped(names)
         let prefix = stripped(prefix)
         guard names.count >= prefix.count, zip(names, prefix).allSatisfy(isSameField) else {
@@ -100,12 +107,27 @@ struct FormComparison {
         first.count == second.count && zip(first, second).allSatisfy(isSame)
     }
 
-    /// Calls of scalar functions; those with OVER are computed anew.
+    /// Calls, with what stands in OVER.
     private func isSame(_ first: Syntax.Call, _ second: Syntax.Call) -> Bool {
-        guard first.name.count == second.name.count, first.over == nil, second.over == nil else { return false }
+        guard first.name.count == second.name.count, isSame(first.over, second.over),
+            first.filter == nil, second.filter == nil
+        else { return false }
         return zip(first.name, second.name).allSatisfy { sameName($0.text, $1.text) }
             && first.hasStar == second.hasStar && first.isDistinct == second.isDistinct
             && areSame(first.arguments, second.arguments)
+    }
+
+    private func isSame(_ first: Syntax.Over?, _ second: Syntax.Over?) -> Bool {
+        guard let first, let second else { return first == nil && second == nil }
+        return areSame(first.partitionKeys, second.partitionKeys)
+            && areSame(first.order.map(\.expression), second.order.map(\.expression))
+            && first.order.map(\.isDescending) == second.order.map(\.isDescending)
+            && areSame(parts(of: first), parts(of: second)) && (first.limit == nil) == (second.limit == nil)
+            && (first.condition == nil) == (second.condition == nil)
+    }
+
+    private func parts(of over: Syntax.Over) -> [Syntax.Expression] {
+        [over.limit?.unit, over.limit?.count, over.condition, over.rows].compactMap { $0 }
     }
 
     private func hasSameOperator(_ first: Syntax.Expression, _ second: Syntax.Expression) -> Bool {

@@ -85,6 +85,11 @@ package enum Syntax {
     package enum FromPart: Sendable {
         case join(Join)
         case apply(Apply)
+
+        var isJoin: Bool {
+            if case .join = self { return true }
+            return false
+        }
     }
 
     /// An input or step with its alias and timeline.
@@ -94,8 +99,12 @@ package enum Syntax {
         package var timestamp: Expression?
         package var timestampRange: SourceRange?
         package var substreamKeys: [Expression]
+        /// LATE INTO: the output for events that miss the timeline.
+        package var lateOutput: Name?
         package var partitionKeys: [Expression]
         package var partitionCount: Expression?
+        /// `ABSENCE(unit, n) OVER (…)`.
+        package var absence: Expression?
         package var range: SourceRange
     }
 

@@ -49,7 +49,7 @@ import Testing
             "SELECT a.v FROM telemetry a JOIN alarms b ON a.k = b.k",
             """
             q.sql:1:34: error: a join of two streams needs a bound in time; 'b' is read as a stream, because it is not \
-            among the project's reference data
+            among the project's reference data, and so is 'a'
              1 | SELECT a.v FROM telemetry a JOIN alarms b ON a.k = b.k
                |                                  ^^^^^^^^
              hint: add AND DATEDIFF(second, a, b) BETWEEN 0 AND 10 to ON

@@ -61,11 +61,17 @@ private func check(_ text: String, _ note: @autoclosure () -> String) {
         }
     }
 
-    private let words = corpus.flatMap { $0.split(separator: " ").map(String.init) }
+    /// Every part of the language and every documented function.
+    private static let queries: [String] =
+        corpus
+        + FunctionReference.sections.flatMap(\.functions).flatMap(\.examples).map {
+            "SELECT \($0.expression) AS x FROM telemetry WHERE \($0.expression) IS NOT NULL"
+        }
+    private let words = FuzzTests.queries.flatMap { $0.split(separator: " ").map(String.init) }
 
     /// A query with some bytes or words changed, removed, repeated or moved.
     private func mutation(_ random: inout Random) -> String {
-        var bytes = Array((corpus.randomElement(using: &random) ?? "").utf8)
+        var bytes = Array((FuzzTests.queries.randomElement(using: &random) ?? "").utf8)
         for _ in 0..<Int.random(in: 1...4, using: &random) where !bytes.isEmpty {
             let position = Int.random(in: 0..<bytes.count, using: &random)
             let end = min(bytes.count, position + Int.random(in: 0...12, using: &random))

@@ -17,6 +17,17 @@ import Testing
         ("SELECT AVG(a) FROM telemetry GROUP BY UPPER(deviceId), Tumbling(second, 1)", .merged),
         ("SELECT AVG(a) FROM telemetry GROUP BY Tumbling(second, 1)", .merged),
         ("SELECT AVG(a) FROM telemetry GROUP BY room.deviceId, Tumbling(second, 1)", .merged),
+        ("SELECT AVG(a) FROM telemetry GROUP BY deviceId, Session(second, 5, 60)", .merged),
+        (
+            "SELECT AVG(a) FROM telemetry GROUP BY deviceId, Session(second, 5, 60) OVER (PARTITION BY deviceId)",
+            .perPartition
+        ),
+        (
+            "SELECT AVG(a) FROM telemetry GROUP BY deviceId, Windows(Tumbling(second, 5), Session(second, 5, 60))",
+            .merged
+        ),
+        ("SELECT AVG(a) FROM telemetry GROUP BY deviceId, Sliding(second, 5) OVER (WHEN b = 1)", .merged),
+        ("SELECT AVG(a) FROM telemetry GROUP BY deviceId, StateWindow(b = 1)", .perPartition),
         (
             "WITH s AS (SELECT deviceId AS d, a FROM telemetry) SELECT AVG(a) FROM s GROUP BY d, Tumbling(second, 1)",
             .perPartition
@@ -37,11 +48,29 @@ import Testing
             SELECT AVG(a) INTO y FROM telemetry GROUP BY Tumbling(second, 1)
             """, .merged
         ),
+        ("SELECT t.a, r.name FROM telemetry t JOIN rooms r ON t.room = r.id", .perPartition),
+        (
+            "SELECT AVG(t.a) FROM telemetry t LEFT JOIN rooms r ON t.room = r.id GROUP BY t.deviceId, Tumbling(second, 1)",
+            .perPartition
+        ),
+        (
+            "SELECT AVG(t.a) FROM telemetry t JOIN rooms r ON t.room = r.id GROUP BY r.name, Tumbling(second, 1)",
+            .merged
+        ),
     ])
     func `a program runs per partition when all its state is keyed by the partition key`(
         _ text: String, _ expected: Partitioning
     ) throws {
         #expect(try program(text).partitioning(keyField: "deviceId") == expected)
+    }
+
+    @Test func `a program tells what reference data it reads`() throws {
+        let text = """
+            WITH named AS (SELECT t.deviceId, r.name FROM telemetry t JOIN ROOMS r ON t.room = r.id)
+            SELECT deviceId, name INTO x FROM named
+            """
+        #expect(try program(text).references == ["rooms"])
+        #expect(try program("SELECT a FROM telemetry").references.isEmpty)
     }
 
     @Test func `a program tells its outputs, their columns, and whether it has state`() throws {

@@ -56,9 +56,10 @@ private struct SharedCase: Decodable {
         } catch {
             let codes = Set(error.diagnostics.map(\.code))
             if one.errorStage == "compile" {
-                #expect(codes.subtracting(["not-supported-yet"]).isEmpty == false, "\(one.name): \(error)")
+                #expect(!codes.contains("not-supported-yet"), "\(one.name): \(error)")
             } else {
-                #expect(codes == ["not-supported-yet"], "\(one.name): \(error)")
+                // What fails at run time may be found before.
+                #expect(one.errorStage == "runtime", "\(one.name): \(error)")
             }
         }
     }
