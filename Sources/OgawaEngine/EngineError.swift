@@ -47,4 +47,14 @@ package struct FindingCounts: Sendable, Hashable {
     package var dropped = 0
 
     package init() {}
+
+    /// Adds another pipeline's counts.
+    package mutating func add(_ other: FindingCounts) {
+        late += other.late
+        early += other.early
+        outOfOrder += other.outOfOrder
+        undecodable += other.undecodable
+        errors += other.errors
+        dropped += other.dropped
+    }
 }

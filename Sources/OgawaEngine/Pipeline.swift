@@ -10,47 +10,67 @@ import OgawaSQL
 package final class Pipeline {
     /// How a program runs.
     package struct Configuration {
-        package var policy: OrderingPolicy
+        /// How one input is read.
+        package struct Input {
+            package var policy: OrderingPolicy
+            /// Partitions that are merged; 1 for a pipeline of its own per partition.
+            package var partitionCount: Int
+
+            package init(policy: OrderingPolicy = OrderingPolicy(), partitionCount: Int = 1) {
+                self.policy = policy
+                self.partitionCount = partitionCount
+            }
+        }
+
+        /// Inputs by name.
+        package var inputs: [String: Input]
+        /// For inputs that are not among ``inputs``.
+        package var standard: Input
         /// True where the first failing expression ends the run; false drops the row and reports it.
         package var isStrict: Bool
         /// True for bodies that nobody has checked (files): damage behind the last wanted field is found, too.
         package var readsWholeBodies: Bool
-        /// Partitions that are merged; 1 for a pipeline of its own per partition.
-        package var partitionCount: Int
+        /// Reference data by the names that the program has for them.
+        package var references: [String: ReferenceTable] = [:]
 
         package init(
             policy: OrderingPolicy = OrderingPolicy(), isStrict: Bool = false, readsWholeBodies: Bool = false,
-            partitionCount: Int = 1
+            partitionCount: Int = 1, inputs: [String: Input] = [:]
         ) {
-            self.policy = policy
+            standard = Input(policy: policy, partitionCount: partitionCount)
+            self.inputs = inputs
             self.isStrict = isStrict
             self.readsWholeBodies = readsWholeBodies
-            self.partitionCount = partitionCount
         }
+
+        func input(_ name: String) -> Input { inputs[name] ?? standard }
     }
 
     /// In place of an enqueued time: the event arrived exactly at its own event time (file input).
     package static let arrivesAtOwnTime = EventSource.arrivesAtOwnTime
 
     private let sources: [(input: String, source: EventSource)]
+    /// Everything that remembers something, in the order in which it was built.
+    private let operators: [Operator]
     private let findings: FindingCollector
 
-    /// Builds the operators of the statements that read `input`, or of all statements where it is nil.
+    /// Builds the operators of the statements that read some of `inputs`, or of all statements where it is nil.
     ///
     /// - Parameters:
     ///   - emit: takes the rows of a statement (index into `program.statements`) and reads them before it returns.
     ///   - report: takes examples of events and rows that did not go the usual way.
     /// - Throws: ``EngineError`` where the program needs what this engine does not have.
     package init(
-        _ program: Program, input: String? = nil, configuration: Configuration,
+        _ program: Program, inputs: Set<String>? = nil, configuration: Configuration,
         report: @escaping (Finding) -> Void = { _ in }, emit: @escaping (Int, RowBatch) throws -> Void
     ) throws {
         findings = FindingCollector(report: report)
         var builder = PipelineBuilder(program: program, configuration: configuration, findings: findings)
         for (index, statement) in program.statements.enumerated() {
-            if let input, !program.inputs(of: statement.plan).contains(input) { continue }
+            if let inputs, program.inputs(of: statement.plan).isDisjoint(with: inputs) { continue }
             try builder.connect(statement, to: StatementSink(index: index, plan: statement.plan, emit: emit))
         }
+        operators = builder.operators
         sources = builder.sources.sorted { $0.key < $1.key }.map { (program.sources[$0.key].input, $0.value) }
     }
 
@@ -64,6 +84,36 @@ package final class Pipeline {
     package func finish() throws {
         findings.startBatch()
         for source in sources { try source.source.finish() }
+    }
+
+    /// Ends one input; the others go on without waiting for it.
+    package func finish(input: String) throws {
+        findings.startBatch()
+        for source in sources where source.input == input { try source.source.finish() }
+    }
+
+    /// The event time up to which one input is complete; nil before its first event.
+    package func watermark(of input: String) -> Timestamp? {
+        let least = sources.filter { $0.input == input }.map(\.source.watermark).min() ?? .min
+        return least == .min ? nil : Timestamp(ticks: least)
+    }
+
+    /// What the operators remember, for ``restore(_:)`` of a pipeline of the same program and configuration.
+    package func save() -> [UInt8] {
+        var writer = StateWriter()
+        writer.write(operators.count)
+        for each in operators { each.save(to: &writer) }
+        return writer.bytes
+    }
+
+    /// Takes saved state before the first event: the pipeline goes on as the saved one would have.
+    ///
+    /// - Throws: ``StateError`` where the bytes are damaged or of another program; the pipeline is of no use then.
+    package func restore(_ bytes: [UInt8]) throws {
+        var reader = StateReader(bytes)
+        guard try reader.readInt() == operators.count else { throw StateError() }
+        for each in operators { try each.restore(from: &reader) }
+        guard reader.isAtEnd else { throw StateError() }
     }
 
     /// How many events and rows took an unusual way.
@@ -81,18 +131,6 @@ package final class Pipeline {
     }
 }
 
-extension Program {
-    /// The names of the inputs that a plan reads.
-    package func inputs(of node: PlanNode) -> Set<String> {
-        switch node {
-        case .source(let index): [sources[index].input]
-        case .step(let index): inputs(of: steps[index])
-        case .filter(let input, _), .project(let input, _), .over(let input, _), .aggregate(let input, _):
-            inputs(of: input)
-        }
-    }
-}
-
 /// Gives a statement's rows to the pipeline's owner.
 private final class StatementSink: Operator {
     private let index: Int
@@ -102,94 +140,15 @@ private final class StatementSink: Operator {
     init(index: Int, plan: PlanNode, emit: @escaping (Int, RowBatch) throws -> Void) {
         self.index = index
         emitRows = emit
-        if case .project(_, let projected) = plan {
-            items = projected.map { item in
-                switch item.kind {
-                case .named(let name): .named(name)
-                case .spread(let excluded): .spread(excluding: excluded)
-                }
+        items = plan.outputItems.map { kind in
+            switch kind {
+            case .named(let name): .named(name)
+            case .spread(let excluded): .spread(excluding: excluded)
             }
-        } else {
-            items = []
         }
     }
 
     override func process(_ batch: ColumnBatch) throws {
         try emitRows(index, RowBatch(items: items, columns: batch.columns, times: batch.times))
-    }
-}
-
-/// Makes one operator per plan node, shared steps and sources once.
-private struct PipelineBuilder {
-    /// An operator with the heap and the number of the columns that it gives.
-    struct Stage {
-        let output: Operator
-        let heap: TextHeap
-        let columnCount: Int
-    }
-
-    let program: Program
-    let configuration: Pipeline.Configuration
-    let findings: FindingCollector
-    private(set) var sources: [Int: EventSource] = [:]
-    private var steps: [Int: Stage] = [:]
-
-    init(program: Program, configuration: Pipeline.Configuration, findings: FindingCollector) {
-        self.program = program
-        self.configuration = configuration
-        self.findings = findings
-    }
-
-    mutating func connect(_ statement: Statement, to sink: Operator) throws {
-        try stage(statement.plan).output.connect(sink)
-    }
-
-    private mutating func stage(_ node: PlanNode) throws -> Stage {
-        let policy = FailurePolicy(isStrict: configuration.isStrict) { [findings] in findings.fail($0) }
-        switch node {
-        case .source(let index): return try source(index)
-        case .step(let index):
-            if let made = steps[index] { return made }
-            let made = try stage(program.steps[index])
-            steps[index] = made
-            return made
-        case .filter(let input, let predicate):
-            let input = try stage(input)
-            let node = try ExpressionCompiler(heap: input.heap).node(predicate)
-            let filter = Filter(node, columnCount: input.columnCount, heap: input.heap, policy: policy)
-            return join(input, filter, heap: input.heap, columnCount: input.columnCount)
-        case .project(let input, let items):
-            let input = try stage(input)
-            let compiler = ExpressionCompiler(heap: input.heap)
-            let nodes = try items.map { try compiler.node($0.expression) }
-            let projection = Projection(nodes, heap: input.heap, policy: policy)
-            return join(input, projection, heap: input.heap, columnCount: items.count)
-        case .over(let input, let calls):
-            let input = try stage(input)
-            let over = try Over(calls, columnCount: input.columnCount, heap: input.heap, policy: policy)
-            return join(input, over, heap: input.heap, columnCount: input.columnCount + calls.count)
-        case .aggregate(let input, let plan):
-            let input = try stage(input)
-            let heap = TextHeap()
-            let aggregate = try WindowAggregate(
-                plan, columnCount: input.columnCount, heap: input.heap, outputHeap: heap, policy: policy)
-            let width = plan.keys.count + plan.aggregates.count + 2
-            return join(input, aggregate, heap: heap, columnCount: width)
-        }
-    }
-
-    private mutating func source(_ index: Int) throws -> Stage {
-        let plan = program.sources[index]
-        let source =
-            try sources[index]
-            ?? EventSource(
-                plan, partitionCount: configuration.partitionCount, configuration: configuration, findings: findings)
-        sources[index] = source
-        return Stage(output: source, heap: source.heap, columnCount: plan.fields.count)
-    }
-
-    private func join(_ input: Stage, _ next: Operator, heap: TextHeap, columnCount: Int) -> Stage {
-        input.output.connect(next)
-        return Stage(output: next, heap: heap, columnCount: columnCount)
     }
 }

@@ -9,6 +9,8 @@ struct TestEvent {
     var arrival: Timestamp?
     var key = ""
     var partition = 0
+    /// Properties as a JSON object; empty where there are none.
+    var properties = ""
 }
 
 /// Runs a query over events and gives each output's rows as JSON lines.
@@ -41,7 +43,7 @@ func batch(_ events: [TestEvent], partition: Int = 0, offset: Int = 0) -> EventB
     var pending = PendingEvents()
     var batch = EventBatch(partition: PartitionID(partition), firstOffset: Offset(rawValue: Int64(offset)))
     for event in events {
-        pending.append(key: event.key, body: event.body)
+        pending.append(key: event.key, body: event.body, properties: event.properties)
         batch.enqueuedTimes.append(event.arrival?.ticks ?? Pipeline.arrivesAtOwnTime)
     }
     batch.bytes = pending.bytes + Array(repeating: 0, count: EventBatch.paddingByteCount)

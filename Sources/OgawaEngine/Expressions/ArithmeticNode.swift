@@ -121,8 +121,9 @@ final class ArithmeticNode: ExpressionNode {
             return value
         }
         if tagA == .text, tagB == .text, operation == .add {
-            let text = context.heap.string(a.bits(row)) + context.heap.string(b.bits(row))
-            return (.text, context.heap.append(text))
+            if let text = context.heap.joined(a.bits(row), b.bits(row)) { return (.text, text) }
+            if isActive(active, row) { context.fail(row: row, "the text of + would have more than 1 MiB", range) }
+            return (.null, 0)
         }
         guard let x = a.number(row), let y = b.number(row) else {
             if isActive(active, row) {
@@ -204,20 +205,38 @@ final class IntegerNode: ExpressionNode {
     }
 
     private func bitwise(_ values: [Operand], _ row: Int) -> (ValueTag, UInt64)? {
-        var tags: Set<ValueTag> = []
-        for value in values { tags.insert(value.tag(row)) }
-        guard tags.isSubset(of: [.null, .bit, .bigint]) else { return nil }
-        if tags.contains(.null) { return (.null, 0) }
+        // bit only where both are bit.
+        var tag = ValueTag.bit
+        for value in values {
+            switch value.tag(row) {
+            case .null: return (.null, 0)
+            case .bit: break
+            case .bigint: tag = .bigint
+            default: return nil
+            }
+        }
         let x = values[0].bits(row)
         let y = values.count > 1 ? values[1].bits(row) : 0
-        // bit only where both are bit.
-        let tag: ValueTag = tags == [.bit] ? .bit : .bigint
         switch operation {
         case .bitwiseAnd: return (tag, x & y)
         case .bitwiseOr: return (tag, x | y)
         case .bitwiseXor: return (tag, x ^ y)
         default: return (tag, tag == .bit ? x ^ 1 : ~x)
         }
+    }
+}
+
+extension TextHeap {
+    /// Two texts one behind the other; nil where they are longer than functions make them.
+    func joined(_ first: UInt64, _ second: UInt64) -> UInt64? {
+        let (size, added) = (Int(first >> 32), Int(second >> 32))
+        guard size + added <= ScalarArguments.maximumTextByteCount, count <= 1 << 30 else { return nil }
+        reserve(size + added)
+        let start = count
+        // Reserving first keeps the pointers valid for both copies.
+        _ = TextFunctions.copy(bytes(second), to: base + start, TextFunctions.copy(bytes(first), to: base + start, 0))
+        count = start + size + added
+        return TextHeap.pack(start: start, count: size + added)
     }
 }
 

@@ -1,5 +1,4 @@
 import OgawaCore
-import OgawaJSON
 
 /// One value for every row.
 final class LiteralNode: ExpressionNode {
@@ -56,12 +55,12 @@ final class EventTimeNode: ExpressionNode {
 /// A member of a record value by path.
 final class FieldNode: ExpressionNode {
     private let operand: ExpressionNode
-    private let path: [String]
+    private let path: [[UInt8]]
     private let result: Column
 
     init(_ operand: ExpressionNode, path: [String], heap: TextHeap, range: SourceRange) {
         self.operand = operand
-        self.path = path
+        self.path = path.map { Array($0.utf8) }
         result = Column(heap: heap)
         super.init(range: range)
     }
@@ -70,14 +69,24 @@ final class FieldNode: ExpressionNode {
         let record = operand.evaluate(batch, context, active: active)
         result.finish(count: 0, tagSet: [])
         for row in 0..<batch.count {
-            guard record.tag(row) == .record else {
-                result.append(.null, 0)
-                continue
+            var cell = Cell(tag: record.tag(row), bits: record.bits(row))
+            do {
+                for name in path { cell = try member(name, of: cell, heap: context.heap) }
+            } catch {
+                cell = .null
+                let message = (error as? ScalarFailure)?.message ?? String(describing: error)
+                if isActive(active, row) { context.fail(row: row, message, range) }
             }
-            let found = findMember(in: context.heap.bytes(record.bits(row)), path: path, heap: context.heap)
-            result.append(found.tag, found.value)
+            result.append(cell.tag, cell.bits)
         }
         return Operand(column: result, isConstant: false)
+    }
+
+    private func member(_ name: [UInt8], of cell: Cell, heap: TextHeap) throws -> Cell {
+        guard cell.tag == .record else { return .null }
+        let range = name.withUnsafeBufferPointer { JSONCursor.member($0, of: heap.bytes(cell.bits)) }
+        guard let range else { return .null }
+        return try heap.value(ofJSON: cell.bits, range)
     }
 }
 

@@ -1,9 +1,10 @@
 import OgawaCore
+import OgawaJSON
 
 // Comparisons give a bit and never NULL: with NULL on either side every comparison, also <>, is false.
 //
 // Numbers compare by value across bigint, float and bit, exactly; text compares by its bytes, case-sensitively; text
-// next to a datetime or a number is read as one; records and arrays equal only themselves.
+// next to a datetime, a number or a bit is read as one; records and arrays equal only themselves.
 
 /// How two values stand to each other.
 enum Ordering3 {
@@ -102,9 +103,18 @@ func compare(_ a: Operand, _ rowA: Int, _ b: Operand, _ rowB: Int) -> Ordering3 
         }
         return order(Int64(bitPattern: bitsA), time.ticks)
     case (.text, .datetime): return compare(b, rowB, a, rowA).reversed
-    case (.text, .bigint), (.text, .float), (.bigint, .text), (.float, .text):
-        guard let x = a.number(rowA), let y = b.number(rowB) else { return .impossible }
-        return order(x, y)
+    case (.bigint, .text):
+        let text = b.column.heap.bytes(bitsB)
+        if let number = parseInteger(text) { return order(Int64(bitPattern: bitsA), number) }
+        guard let number = parseNumber(text) else { return .impossible }
+        return orderExactly(number, Int64(bitPattern: bitsA)).reversed
+    case (.float, .text):
+        guard let number = parseNumber(b.column.heap.bytes(bitsB)) else { return .impossible }
+        return order(Double(bitPattern: bitsA), number)
+    case (.bit, .text):
+        guard let flag = parseBit(b.column.heap.bytes(bitsB)) else { return .impossible }
+        return order(Int64(bitPattern: bitsA), flag ? 1 : 0)
+    case (.text, .bigint), (.text, .float), (.text, .bit): return compare(b, rowB, a, rowA).reversed
     case (.record, .record), (.array, .array):
         return order(a.column.heap.bytes(bitsA), b.column.heap.bytes(bitsB)) == .equal ? .equal : .none
     default: return .none

@@ -18,7 +18,9 @@ struct ExpressionCompiler {
             return try self.binary(binary, try node(left), try node(right), range)
         case .caseWhen(let branches, let otherwise):
             let compiled = try branches.map { (condition: try node($0.condition), result: try node($0.result)) }
-            return CaseNode(compiled, otherwise: try node(otherwise), heap: heap, range: range)
+            return CaseNode(
+                compiled, otherwise: try node(otherwise), numberType: expression.commonNumberType, heap: heap,
+                range: range)
         case .cast(let operand, let target, let isTry):
             return CastNode(try node(operand), to: target, isTry: isTry, heap: heap, range: range)
         case .isNull(let operand, let isNegated):
@@ -30,7 +32,7 @@ struct ExpressionCompiler {
             return InNode(
                 try node(operand), try candidates.map(node), isNegated: isNegated, heap: heap, range: range)
         case .call(let name, let arguments):
-            return try ScalarNode.make(name, try arguments.map(node), heap: heap, range: range)
+            return try call(name.uppercased(), arguments, range)
         }
     }
 

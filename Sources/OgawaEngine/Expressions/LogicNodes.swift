@@ -73,7 +73,11 @@ final class NotNode: ExpressionNode {
 }
 
 /// CASE WHEN; each branch is evaluated only for its rows.
+///
+/// Where one branch is a float for certain, the numbers of all are floats, and where one is a bigint, their bits are bigints: a value's type does
+/// not depend on the branch taken.
 final class CaseNode: ExpressionNode {
+    private let numberType: ValueTag?
     private let branches: [(condition: ExpressionNode, result: ExpressionNode)]
     private let otherwise: ExpressionNode
     private let open = RowMask()
@@ -82,8 +86,9 @@ final class CaseNode: ExpressionNode {
 
     init(
         _ branches: [(condition: ExpressionNode, result: ExpressionNode)], otherwise: ExpressionNode,
-        heap: TextHeap, range: SourceRange
+        numberType: ValueTag?, heap: TextHeap, range: SourceRange
     ) {
+        self.numberType = numberType
         self.branches = branches
         self.otherwise = otherwise
         result = Column(heap: heap)
@@ -110,20 +115,30 @@ final class CaseNode: ExpressionNode {
 
     private func take(_ value: Operand, count: Int, from mask: UnsafeMutablePointer<UInt8>) {
         for row in 0..<count where mask[row] != 0 {
-            result.tags[row] = value.tag(row).rawValue
-            result.values[row] = value.bits(row)
+            let (tag, bits) = raised(value.tag(row), value.bits(row))
+            result.tags[row] = tag.rawValue
+            result.values[row] = bits
+            result.tagSet.insert(tag.set)
         }
         // Rows that no branch took stay null.
-        result.tagSet.formUnion(value.column.tagSet.union(.null))
+        result.tagSet.insert(.null)
+    }
+
+    /// A number as the type that the branches have in common.
+    @inline(__always)
+    private func raised(_ tag: ValueTag, _ bits: UInt64) -> (ValueTag, UInt64) {
+        guard let numberType, tag != numberType, tag == .bit || tag == .bigint else { return (tag, bits) }
+        return numberType == .float ? (.float, Double(Int64(bitPattern: bits)).bitPattern) : (.bigint, bits)
     }
 }
 
-/// [NOT] IN a list.
+/// [NOT] IN a list, as `=` with each element, joined by OR; NOT IN as `<>`, joined by AND, so that a NULL anywhere makes both false.
 final class InNode: ExpressionNode {
     private let operand: ExpressionNode
     private let candidates: [ExpressionNode]
     private let isNegated: Bool
     private let result: Column
+    private var listed: [Operand] = []
 
     init(
         _ operand: ExpressionNode, _ candidates: [ExpressionNode], isNegated: Bool, heap: TextHeap,
@@ -138,16 +153,29 @@ final class InNode: ExpressionNode {
 
     override func evaluate(_ batch: ColumnBatch, _ context: EvaluationContext, active: ActiveRows) -> Operand {
         let value = operand.evaluate(batch, context, active: active)
-        let listed = candidates.map { $0.evaluate(batch, context, active: active) }
+        listed.removeAll(keepingCapacity: true)
+        for candidate in candidates { listed.append(candidate.evaluate(batch, context, active: active)) }
         result.fillBits(count: batch.count) { row in
             if value.tag(row) == .null { return false }
-            return listed.contains { compare(value, row, $0, row) == .equal } != isNegated
+            var hasNull = false
+            for candidate in listed {
+                switch compare(value, row, candidate, row) {
+                case .equal: return !isNegated
+                case .impossible:
+                    guard isActive(active, row) else { continue }
+                    context.fail(
+                        row: row, "\(value.describe(row)) cannot be compared with \(candidate.describe(row))", range)
+                case .less, .greater, .none:
+                    if candidate.tag(row) == .null { hasNull = true }
+                }
+            }
+            return isNegated && !hasNull
         }
         return Operand(column: result, isConstant: false)
     }
 }
 
-/// [NOT] LIKE with `%` (any run) and `_` (one character).
+/// [NOT] LIKE with `%` (any run) and `_` (one character); numbers and datetimes are read as text.
 final class LikeNode: ExpressionNode {
     private let operand: ExpressionNode
     private let pattern: ExpressionNode
@@ -168,48 +196,16 @@ final class LikeNode: ExpressionNode {
         let value = operand.evaluate(batch, context, active: active)
         let wanted = pattern.evaluate(batch, context, active: active)
         result.fillBits(count: batch.count) { row in
-            guard value.tag(row) == .text, wanted.tag(row) == .text else {
-                let isNull = value.tag(row) == .null || wanted.tag(row) == .null
-                if !isNull, isActive(active, row) {
-                    context.fail(row: row, "LIKE needs text, found \(value.describe(row))", range)
-                }
+            if value.tag(row) == .null || wanted.tag(row) == .null || !isActive(active, row) { return false }
+            guard let text = context.heap.text(of: Cell(tag: value.tag(row), bits: value.bits(row))),
+                let like = context.heap.text(of: Cell(tag: wanted.tag(row), bits: wanted.bits(row)))
+            else {
+                context.fail(
+                    row: row, "LIKE needs text, found \(value.describe(row)) and \(wanted.describe(row))", range)
                 return false
             }
-            let text = context.heap.bytes(value.bits(row))
-            return matchesLike(text, context.heap.bytes(wanted.bits(row))) != isNegated
+            return matchesLike(context.heap.bytes(text), context.heap.bytes(like)) != isNegated
         }
         return Operand(column: result, isConstant: false)
     }
-}
-
-/// Matches by going back to the last `%` only, which takes at most text × pattern steps.
-func matchesLike(_ text: UnsafeBufferPointer<UInt8>, _ pattern: UnsafeBufferPointer<UInt8>) -> Bool {
-    var (position, index) = (0, 0)
-    var restart: (position: Int, index: Int)?
-    while position < text.count {
-        if index < pattern.count, pattern[index] == UInt8(ascii: "%") {
-            restart = (position, index)
-            index += 1
-        } else if index < pattern.count, pattern[index] == UInt8(ascii: "_") {
-            position = nextCharacter(text, position)
-            index += 1
-        } else if index < pattern.count, pattern[index] == text[position] {
-            position += 1
-            index += 1
-        } else if let last = restart {
-            restart = (last.position + 1, last.index)
-            (position, index) = (last.position + 1, last.index + 1)
-        } else {
-            return false
-        }
-    }
-    while index < pattern.count, pattern[index] == UInt8(ascii: "%") { index += 1 }
-    return index == pattern.count
-}
-
-/// The position behind the UTF-8 character at `position`.
-private func nextCharacter(_ text: UnsafeBufferPointer<UInt8>, _ position: Int) -> Int {
-    var next = position + 1
-    while next < text.count, text[next] & 0xc0 == 0x80 { next += 1 }
-    return next
 }

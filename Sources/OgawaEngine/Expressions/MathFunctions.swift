@@ -6,11 +6,12 @@ import OgawaCore
     import Darwin
 #endif
 
-// ABS CEILING FLOOR SIGN POWER keep the argument's type; SQUARE SQRT EXP give a float; ROUND rounds half away from zero,
-// with a negative length to the left of the point. NULL in gives NULL out.
+// ABS CEILING FLOOR SIGN POWER ROUND keep the argument's type (a bit counts as the bigint 0 or 1); SQUARE SQRT EXP give a float. ROUND
+// rounds half away from zero, with a negative length to the left of the point. NULL in gives NULL out. What has no
+// value as a float (the root of a negative number, an overflow) is NULL, as a division by zero is; a bigint beyond 64 bits fails.
 
 enum MathFunctions {
-    static let table: [String: ScalarFunction] = [
+    static let table: [String: ScalarKernel] = [
         "ABS": keeping({ $0 < 0 ? Int64(0).subtractingReportingOverflow($0) : ($0, false) }, { $0.magnitude }),
         "CEILING": keeping({ ($0, false) }, { $0.rounded(.up) }),
         "FLOOR": keeping({ ($0, false) }, { $0.rounded(.down) }),
@@ -22,82 +23,105 @@ enum MathFunctions {
         "ROUND": round,
     ]
 
+    /// An argument as a whole number where its type is bigint or bit.
+    @inline(__always)
+    private static func whole(_ arguments: ScalarArguments, _ index: Int) -> Int64? {
+        switch arguments.tag(index) {
+        case .bigint, .bit: Int64(bitPattern: arguments.bits(index))
+        default: nil
+        }
+    }
+
+    /// A float without the sign of zero; NULL where it is no finite number.
+    @inline(__always)
+    private static func finite(_ value: Double) -> Cell { value.isFinite ? .float(value + 0) : .null }
+
     private static func keeping(
         _ whole: @escaping @Sendable (Int64) -> (Int64, Bool), _ fraction: @escaping @Sendable (Double) -> Double
-    ) -> ScalarFunction {
-        { values in
-            switch values[0] {
-            case .null: return .null
-            case .bigint(let number):
-                let (value, overflow) = whole(number)
-                if overflow { throw ScalarFailure(message: "the result for \(number) is beyond 64 bits") }
-                return .bigint(value)
-            default: return .float(fraction(try values[0].float("the argument")))
+    ) -> ScalarKernel {
+        { arguments in
+            if arguments.isNull(0) { return .null }
+            guard let number = MathFunctions.whole(arguments, 0) else {
+                return finite(fraction(try arguments.number(0, "the argument")))
             }
+            let (value, overflow) = whole(number)
+            if overflow { throw ScalarFailure(message: "the result for \(number) is beyond 64 bits") }
+            return .bigint(value)
         }
     }
 
-    /// NaN, as of the root of a negative number, becomes NULL.
-    private static func real(_ function: @escaping @Sendable (Double) -> Double) -> ScalarFunction {
-        { values in
-            if values[0] == .null { return .null }
-            let value = function(try values[0].float("the argument"))
-            return value.isNaN ? .null : .float(value)
+    private static func real(_ function: @escaping @Sendable (Double) -> Double) -> ScalarKernel {
+        { arguments in
+            arguments.isNull(0) ? .null : finite(function(try arguments.number(0, "the argument")))
         }
     }
 
-    private static func power(_ values: [Value]) throws -> Value {
-        if values.contains(.null) { return .null }
-        let value = pow(try values[0].float("the base"), try values[1].float("the exponent"))
-        guard case .bigint = values[0] else { return value.isNaN ? .null : .float(value) }
-        if case .bigint(let base) = values[0], case .bigint(let exponent) = values[1], exponent >= 0 {
-            return .bigint(try wholePower(base, exponent))
+    // MARK: POWER
+
+    private static func power(_ arguments: ScalarArguments) throws -> Cell {
+        if arguments.hasNull { return .null }
+        guard let base = whole(arguments, 0) else {
+            return finite(pow(try arguments.number(0, "the base"), try arguments.number(1, "the exponent")))
         }
-        guard let whole = Int64(exactly: value.rounded(.towardZero)) else {
-            throw ScalarFailure(message: "the result is beyond 64 bits")
-        }
+        if let exponent = whole(arguments, 1) { return try wholePower(base, exponent) }
+        let value = pow(Double(base), try arguments.number(1, "the exponent"))
+        guard value.isFinite else { return .null }
+        guard let whole = Int64(exactly: value.rounded(.towardZero)) else { throw tooLarge }
         return .bigint(whole)
     }
 
-    private static func wholePower(_ base: Int64, _ exponent: Int64) throws -> Int64 {
-        if base == 0 || base == 1 || exponent == 0 { return exponent == 0 ? 1 : base }
-        if base == -1 { return exponent % 2 == 0 ? 1 : -1 }
+    private static let tooLarge = ScalarFailure(message: "the result is beyond 64 bits")
+
+    /// Exact; a fraction, which a negative exponent gives, is cut.
+    private static func wholePower(_ base: Int64, _ exponent: Int64) throws -> Cell {
+        switch base {
+        case 1: return .bigint(1)
+        case -1: return .bigint(exponent % 2 == 0 ? 1 : -1)
+        case 0: return exponent < 0 ? .null : .bigint(exponent == 0 ? 1 : 0)
+        default: break
+        }
+        if exponent < 0 { return .bigint(0) }
         var result: Int64 = 1
+        // The 64th factor of 2 already overflows.
         for _ in 0..<min(exponent, 64) {
             let (value, overflow) = result.multipliedReportingOverflow(by: base)
-            if overflow { throw ScalarFailure(message: "the result is beyond 64 bits") }
+            if overflow { throw tooLarge }
             result = value
         }
-        return result
+        return .bigint(result)
     }
 
-    private static func round(_ values: [Value]) throws -> Value {
-        if values.contains(.null) { return .null }
-        let length = try values[1].integer("the length")
-        guard (-300...300).contains(length) else {
-            throw ScalarFailure(message: "the length must lie between -300 and 300, found \(length)")
-        }
-        if case .bigint(let number) = values[0] { return .bigint(try roundWhole(number, Int(length))) }
-        let value = try values[0].float("the argument")
+    // MARK: ROUND
+
+    private static func round(_ arguments: ScalarArguments) throws -> Cell {
+        if arguments.hasNull { return .null }
+        let length = Int(min(max(try arguments.integer(1, "the length"), -400), 400))
+        if let number = whole(arguments, 0) { return .bigint(try roundWhole(number, length)) }
+        let value = try arguments.number(0, "the argument")
         let scale = pow(10, Double(length.magnitude))
-        let rounded =
-            length >= 0
-            ? (value * scale).rounded(.toNearestOrAwayFromZero) / scale
-            : (value / scale).rounded(.toNearestOrAwayFromZero) * scale
-        // A scale that overflows means that there is nothing to round.
-        return .float(rounded.isFinite ? rounded : value)
+        if length < 0 {
+            return finite(scale.isFinite ? (value / scale).rounded(.toNearestOrAwayFromZero) * scale : 0)
+        }
+        let rounded = (value * scale).rounded(.toNearestOrAwayFromZero) / scale
+        // Where the scaled value overflows, the value has no digits so far to the right.
+        return finite(rounded.isFinite ? rounded : value)
     }
 
     private static func roundWhole(_ number: Int64, _ length: Int) throws -> Int64 {
         if length >= 0 { return number }
-        if length < -18 { return 0 }
+        // 10^19 is more than twice any bigint.
+        if length < -19 { return 0 }
+        if length == -19 {
+            if number.magnitude < 5_000_000_000_000_000_000 { return 0 }
+            throw tooLarge
+        }
         var unit: Int64 = 1
         for _ in 0..<(-length) { unit *= 10 }
         let rest = number % unit
         var value = number - rest
         if rest.magnitude >= UInt64(unit) - rest.magnitude {
             let (next, overflow) = value.addingReportingOverflow(number < 0 ? -unit : unit)
-            if overflow { throw ScalarFailure(message: "the result is beyond 64 bits") }
+            if overflow { throw tooLarge }
             value = next
         }
         return value

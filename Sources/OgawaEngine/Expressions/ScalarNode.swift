@@ -1,74 +1,122 @@
 import OgawaCore
+import OgawaSQL
 
 /// Why a scalar function gives no value for its arguments.
 struct ScalarFailure: Error {
     let message: String
 }
 
-/// A scalar function over values.
-typealias ScalarFunction = @Sendable ([Value]) throws -> Value
+/// A scalar function over the values of one row.
+typealias ScalarKernel = @Sendable (ScalarArguments) throws -> Cell
 
 /// A call of a scalar function, row by row.
 final class ScalarNode: ExpressionNode {
     private let name: String
-    private let function: ScalarFunction
-    private let arguments: [ExpressionNode]
+    private let kernel: (ScalarArguments) throws -> Cell
+    private let operands: [ExpressionNode]
+    private let arguments: ScalarArguments
     private let result: Column
-    private var row: [Value]
+    private var values: [Operand] = []
 
-    /// The functions by upper-case name.
-    static let functions: [String: ScalarFunction] = {
-        var all = MathFunctions.table
-        all.merge(TextFunctions.table) { first, _ in first }
-        all.merge(DateFunctions.table) { first, _ in first }
-        all["COALESCE"] = { values in values.first { $0 != .null } ?? .null }
-        all["NULLIF"] = { values in values[0].isEqual(to: values[1]) ? .null : values[0] }
-        all["GETTYPE"] = { values in
-            values[0] == .null ? .null : .text(values[0].tag.typeName)
-        }
-        return all
-    }()
-
-    static func make(
-        _ name: String, _ arguments: [ExpressionNode], heap: TextHeap, range: SourceRange
-    ) throws -> ScalarNode {
-        guard let function = functions[name.uppercased()] else {
-            throw EngineError("the function \(name) is not there yet", range: range)
-        }
-        return ScalarNode(name.uppercased(), function, arguments, heap: heap, range: range)
-    }
-
-    private init(
-        _ name: String, _ function: @escaping ScalarFunction, _ arguments: [ExpressionNode], heap: TextHeap,
-        range: SourceRange
+    init(
+        _ name: String, _ kernel: @escaping (ScalarArguments) throws -> Cell, _ operands: [ExpressionNode],
+        heap: TextHeap, range: SourceRange
     ) {
         self.name = name
-        self.function = function
-        self.arguments = arguments
+        self.kernel = kernel
+        self.operands = operands
+        arguments = ScalarArguments(count: operands.count, heap: heap)
         result = Column(heap: heap)
-        row = Array(repeating: .null, count: arguments.count)
         super.init(range: range)
     }
 
     override func evaluate(_ batch: ColumnBatch, _ context: EvaluationContext, active: ActiveRows) -> Operand {
-        let values = arguments.map { $0.evaluate(batch, context, active: active) }
-        result.finish(count: 0, tagSet: [])
-        for row in 0..<batch.count {
-            guard isActive(active, row) else {
-                result.append(.null, 0)
-                continue
+        values.removeAll(keepingCapacity: true)
+        for operand in operands { values.append(operand.evaluate(batch, context, active: active)) }
+        arguments.take(values)
+        // One value for every row is computed once.
+        let isConstant = values.allSatisfy(\.isConstant)
+        let count = isConstant ? 1 : batch.count
+        result.reserve(max(1, count))
+        var tagSet: TagSet = []
+        for row in 0..<count {
+            var cell = Cell.null
+            if isConstant ? hasActiveRow(active, batch.count) : isActive(active, row) {
+                arguments.row = row
+                do {
+                    cell = try kernel(arguments)
+                } catch {
+                    let message = (error as? ScalarFailure)?.message ?? String(describing: error)
+                    for row in isConstant ? 0..<batch.count : row..<row + 1 where isActive(active, row) {
+                        context.fail(row: row, "\(name): \(message)", range)
+                    }
+                }
             }
-            for (index, value) in values.enumerated() { self.row[index] = value.column.value(at: value.index(row)) }
-            do {
-                result.append(try function(self.row))
-            } catch {
-                result.append(.null, 0)
-                let message = (error as? ScalarFailure)?.message ?? String(describing: error)
-                context.fail(row: row, "\(name): \(message)", range)
-            }
+            result.tags[row] = cell.tag.rawValue
+            result.values[row] = cell.bits
+            tagSet.insert(cell.tag.set)
         }
-        return Operand(column: result, isConstant: false)
+        result.finish(count: count, tagSet: tagSet)
+        return Operand(column: result, isConstant: isConstant)
     }
+
+    private func hasActiveRow(_ active: ActiveRows, _ count: Int) -> Bool {
+        guard let active else { return true }
+        for row in 0..<count where active[row] != 0 { return true }
+        return false
+    }
+}
+
+extension ExpressionCompiler {
+    /// The node of a call of a scalar function by its upper-case name.
+    func call(_ name: String, _ arguments: [Expression], _ range: SourceRange) throws -> ExpressionNode {
+        switch name {
+        case "COALESCE":
+            return CoalesceNode(try arguments.map(node), heap: heap, range: range)
+        case "NULLIF":
+            return NullIfNode(try node(arguments[0]), try node(arguments[1]), heap: heap, range: range)
+        case RecordCall.name, RecordCall.withoutName: return try record(name, arguments, range)
+        default: break
+        }
+        var operands = arguments
+        let kernel: (ScalarArguments) throws -> Cell
+        if let part = part(of: name, arguments), let found = DateFunctions.kernel(name, part) {
+            operands.removeFirst()
+            kernel = found
+        } else if name == "REGEXMATCH" {
+            kernel = try RegexFunction.kernel(pattern: arguments[1])
+        } else if let found = ScalarKernels.table[name] {
+            kernel = found
+        } else if let geo = GeoNode(name, try arguments.map(node), heap: heap, range: range) {
+            return geo
+        } else {
+            throw EngineError("the function \(name) is not there yet", range: range)
+        }
+        return ScalarNode(name, kernel, try operands.map(node), heap: heap, range: range)
+    }
+
+    /// The part of a date that the first argument of a function such as DATEADD names.
+    private func part(of name: String, _ arguments: [Expression]) -> DatePart? {
+        guard ScalarCatalog.function(named: name)?.takesDatePart == true,
+            case .literal(.text(let part))? = arguments.first?.kind
+        else { return nil }
+        return DatePart(named: part)
+    }
+}
+
+/// The functions that are computed row by row.
+enum ScalarKernels {
+    /// By upper-case name.
+    static let table: [String: ScalarKernel] = {
+        var all = MathFunctions.table
+        for part in [TextFunctions.table, TextSearch.table, DateFunctions.table, RecordFunctions.table] {
+            all.merge(part) { first, _ in first }
+        }
+        all["GETTYPE"] = { arguments in
+            arguments.isNull(0) ? .null : try arguments.store(arguments.tag(0).typeName)
+        }
+        return all
+    }()
 }
 
 extension Value {
@@ -84,63 +132,5 @@ extension Value {
         case .record: "a record"
         case .array: "an array"
         }
-    }
-
-    /// Equality as `=` sees it.
-    func isEqual(to other: Value) -> Bool {
-        let heap = TextHeap(capacity: 64)
-        let (a, b) = (Column(heap: heap), Column(heap: heap))
-        a.append(self)
-        b.append(other)
-        return compare(Operand(column: a, isConstant: true), 0, Operand(column: b, isConstant: true), 0) == .equal
-    }
-
-    /// The value as a whole number; text and floats are converted, a fraction is cut.
-    func integer(_ what: String) throws -> Int64 {
-        switch self {
-        case .bigint(let number): return number
-        case .bit(let flag): return flag ? 1 : 0
-        default:
-            let number = try float(what)
-            guard let whole = Int64(exactly: number.rounded(.towardZero)) else {
-                throw ScalarFailure(message: "\(what) is beyond 64 bits: \(described)")
-            }
-            return whole
-        }
-    }
-
-    /// The value as a float; text must be a number.
-    func float(_ what: String) throws -> Double {
-        let heap = TextHeap(capacity: 64)
-        let column = Column(heap: heap)
-        column.append(self)
-        guard let number = Operand(column: column, isConstant: true).number(0) else {
-            throw ScalarFailure(message: "\(what) must be a number, found \(described)")
-        }
-        return number
-    }
-
-    /// The value as text; numbers and datetimes are written out.
-    func string(_ what: String) throws -> String {
-        switch self {
-        case .text(let text): return text
-        case .bigint(let number): return String(number)
-        case .float(let number): return shortNumber(number)
-        case .bit(let flag): return flag ? "1" : "0"
-        case .datetime(let time): return time.description
-        case .null, .record, .array:
-            throw ScalarFailure(message: "\(what) must be text, found \(described)")
-        }
-    }
-
-    /// The value as an instant; text must be ISO 8601.
-    func time(_ what: String) throws -> Timestamp {
-        switch self {
-        case .datetime(let time): return time
-        case .text(let text):
-            if let time = Timestamp(text) { return time }
-        default: break
-        }
-        throw ScalarFailure(message: "\(what) must be a datetime or ISO 8601 text, found \(described)")
     }
 }

@@ -21,6 +21,17 @@ class Operator {
         for reader in readers { try reader.advance(to: time) }
     }
 
+    /// Learns that every later row of a substream has a time at or after `time`.
+    func advance(lane: UInt32, to time: Int64) throws {
+        for reader in readers { try reader.advance(lane: lane, to: time) }
+    }
+
+    /// Writes what the operator itself remembers between batches, without its readers'.
+    func save(to writer: inout StateWriter) {}
+
+    /// Takes what ``save(to:)`` of an operator of the same plan wrote; called once, before the first row.
+    func restore(from reader: inout StateReader) throws {}
+
     /// The end of the earliest window that holds rows and waits for time to pass; nil where nothing waits.
     var earliestOpenEnd: Int64? { readers.compactMap(\.earliestOpenEnd).min() }
 
@@ -66,6 +77,8 @@ final class RowSelector {
             for (target, column) in zip(batch.columns, source.columns) { target.gather(from: column, rows: rows) }
             batch.times.removeAll(keepingCapacity: true)
             for row in rows { batch.times.append(source.times[Int(row)]) }
+            batch.lanes.removeAll(keepingCapacity: true)
+            if !source.lanes.isEmpty { for row in rows { batch.lanes.append(source.lanes[Int(row)]) } }
         }
         return batch
     }

@@ -1,22 +1,25 @@
 import OgawaCore
 import OgawaSQL
 
-/// Appends a column per OVER call: an aggregate over the rows near each row, in row order.
+/// Appends a column per call with OVER: a value for each row from the rows near it, in row order.
+///
+/// Rows of different substreams share nothing: the substream is one more key of every call.
 final class Over: Operator {
     private struct Call {
-        let plan: OverCall
-        let argument: ExpressionNode?
+        let arguments: [ExpressionNode]
+        let order: [ExpressionNode]
         let condition: ExpressionNode?
-        let keys: [ExpressionNode]
+        let readsChosenRowsOnly: Bool
         let interner: Int
-        let state: SlidingAggregate
-        let result: Column
+        let state: OverState
     }
 
     private let calls: [Call]
     /// Calls with the same plain key columns share an interner.
     private let interners: [(keys: [ExpressionNode], interner: KeyInterner)]
     private var ids: [[UInt32]]
+    private var chosen: [UInt8] = []
+    private let lanes: Column
     private let context: EvaluationContext
     private let policy: FailurePolicy
     private let selector: RowSelector
@@ -37,12 +40,14 @@ final class Over: Operator {
             if index == interners.count { interners.append((keys, KeyInterner())) }
             if isPlain { shared[columns] = index }
             return Call(
-                plan: plan, argument: try plan.argument.map(compiler.node),
-                condition: try plan.condition.map(compiler.node), keys: keys, interner: index,
-                state: SlidingAggregate(plan), result: Column(heap: heap))
+                arguments: try plan.arguments.map(compiler.node),
+                order: try plan.sortExpressions.map(compiler.node),
+                condition: try plan.condition.map(compiler.node), readsChosenRowsOnly: plan.readsChosenRowsOnly,
+                interner: index, state: try plan.makeState(heap: heap))
         }
         self.interners = interners
         ids = Array(repeating: [], count: interners.count)
+        lanes = Column(heap: heap)
         self.policy = policy
         context = EvaluationContext(heap: heap)
         selector = RowSelector(columnCount: columnCount + plans.count, heap: heap)
@@ -50,15 +55,13 @@ final class Over: Operator {
     }
 
     override func process(_ batch: ColumnBatch) throws {
-        for (index, shared) in interners.enumerated() {
-            let keys = shared.keys.map { $0.evaluate(batch, context, active: nil) }
-            shared.interner.intern(keys, count: batch.count, into: &ids[index])
-        }
+        internKeys(of: batch)
         output.columns = batch.columns
         output.times = batch.times
+        output.lanes = batch.lanes
         for call in calls {
             run(call, batch)
-            output.columns.append(call.result)
+            output.columns.append(call.state.result)
         }
         if let survivors = try policy.survivors(context, count: batch.count) {
             try emit(selector.select(survivors, of: output))
@@ -67,17 +70,52 @@ final class Over: Operator {
         }
     }
 
-    private func run(_ call: Call, _ batch: ColumnBatch) {
-        let value = call.argument?.evaluate(batch, context, active: nil)
-        let condition = call.condition?.evaluate(batch, context, active: nil)
-        call.state.reserveKeys(interners[call.interner].interner.count)
-        call.result.finish(count: 0, tagSet: [])
-        call.result.reserve(batch.count)
-        let keys = ids[call.interner]
-        for row in 0..<batch.count {
-            call.state.add(
-                key: Int(keys[row]), time: batch.times[row], value: value, row: row,
-                takesPart: condition.map { $0.isTrue(row) } ?? true, context: context, into: call.result)
+    private func internKeys(of batch: ColumnBatch) {
+        var prefix: [Operand] = []
+        if !batch.lanes.isEmpty {
+            lanes.reserve(batch.count)
+            lanes.tags.update(repeating: ValueTag.bigint.rawValue, count: batch.count)
+            for row in 0..<batch.count { lanes.values[row] = UInt64(batch.lanes[row]) }
+            lanes.finish(count: batch.count, tagSet: .bigint)
+            prefix = [Operand(column: lanes, isConstant: false)]
         }
+        for (index, shared) in interners.enumerated() {
+            let keys = prefix + shared.keys.map { $0.evaluate(batch, context, active: nil) }
+            shared.interner.intern(keys, count: batch.count, into: &ids[index])
+        }
+    }
+
+    private func run(_ call: Call, _ batch: ColumnBatch) {
+        let condition = call.condition?.evaluate(batch, context, active: nil)
+        if let condition {
+            chosen.removeAll(keepingCapacity: true)
+            for row in 0..<batch.count { chosen.append(condition.isTrue(row) ? 1 : 0) }
+        }
+        call.state.reserveKeys(interners[call.interner].interner.count)
+        chosen.withUnsafeBufferPointer { chosen in
+            let takesPart: ActiveRows = condition == nil ? nil : chosen.baseAddress
+            let active: ActiveRows = call.readsChosenRowsOnly ? takesPart : nil
+            let arguments = call.arguments.map { $0.evaluate(batch, context, active: active) }
+            let order = call.order.map { $0.evaluate(batch, context, active: active) }
+            batch.times.withUnsafeBufferPointer { times in
+                ids[call.interner].withUnsafeBufferPointer { keys in
+                    guard let times = times.baseAddress, let keys = keys.baseAddress else { return }
+                    call.state.process(
+                        OverRows(
+                            count: batch.count, times: times, keys: keys, arguments: arguments, order: order,
+                            takesPart: takesPart, context: context))
+                }
+            }
+        }
+    }
+
+    override func save(to writer: inout StateWriter) {
+        for shared in interners { shared.interner.save(to: &writer) }
+        for call in calls { call.state.save(to: &writer) }
+    }
+
+    override func restore(from reader: inout StateReader) throws {
+        for shared in interners { try shared.interner.restore(from: &reader) }
+        for call in calls { try call.state.restore(from: &reader) }
     }
 }

@@ -25,6 +25,7 @@ final class Projection: Operator {
             output.columns.append(operand.isConstant ? repeated(operand, index, batch.count) : operand.column)
         }
         output.times = batch.times
+        output.lanes = batch.lanes
         if let survivors = try policy.survivors(context, count: batch.count) {
             try emit(selector.select(survivors, of: output))
         } else {

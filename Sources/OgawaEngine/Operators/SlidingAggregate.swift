@@ -1,336 +1,449 @@
 import OgawaCore
 import OgawaSQL
 
-// The aggregate over the rows near the current one, per key, in flat memory.
+// COUNT, SUM, AVG, MIN and MAX over the rows near the current one, per key, in flat memory.
 //
-// Each key has a ring of entries in shared arrays; a ring that is full moves to a block of twice the size, and freed blocks are reused
-// by size. Sums of bigints are exact in 128 bits, so an old entry is subtracted. Sums of floats, minima and maxima cannot
-// be subtracted exactly: they use two stacks. The older entries ("front") each carry the aggregate from themselves to the front's end, the
-// newer ones ("back") share one running aggregate; when the front is used up, the back becomes the front in one backward pass. Each entry
-// is touched a constant number of times, and the result depends on the sequence of rows only, never on batches.
+// Each key has a ring of rows in a block of words. Sums of bigints are exact in 128 bits, so an old row is subtracted. Sums of floats, minima
+// and maxima cannot be subtracted exactly: they use two stacks. The older rows ("front") each carry the aggregate from themselves to the front's
+// end, the newer ones ("back") share one running aggregate; when the front is used up, the back becomes the front in one backward
+// pass. Each row is touched a constant number of times, and the result depends on the sequence of rows only, never on batches.
 //
-// State per key: 80 bytes and 25 bytes per entry held.
+// As long as every value is a float, no types are kept; the first other value adds a byte of type per word.
+// State per key: 64 bytes, one cache line. Per row held: 16 bytes with ROWS, 24 with LIMIT DURATION.
 
 /// The frame of one aggregate call, for all keys.
-final class SlidingAggregate {
-    private struct KeyState {
-        var block: Int32 = -1
-        var blockSize: Int32 = 0
-        /// Positions count up for ever; an entry lies at `position & (blockSize - 1)`.
+final class SlidingAggregate: OverState {
+    /// What one key remembers.
+    struct Key {
+        /// The ring's place in the pool.
+        var block: UInt32 = 0
+        /// The ring's size in rows.
+        var capacity: UInt32 = 0
+        /// The slot of the oldest row.
         var head: UInt32 = 0
-        var middle: UInt32 = 0
-        var tail: UInt32 = 0
-        /// The position of the best entry of the back; meaningless while the back is empty.
-        var backBest: UInt32 = 0
-        var valueCount: Int32 = 0
-        var floatCount: Int32 = 0
-        var backSum = 0.0
+        /// The numbers of rows in the front and behind it.
+        var front: UInt32 = 0
+        var back: UInt32 = 0
+        /// The slot of the back's best row; meaningless where it has none.
+        var backBest = SlidingAggregate.none
+        /// How many rows have a value, and how many of those a float; kept for COUNT and where types are.
+        var valueCount: UInt32 = 0
+        var floatCount: UInt32 = 0
         var wholes: Int128 = 0
+        var backSum = 0.0
+        private var padding: UInt64 = 0
+
+        var rowCount: UInt32 { front &+ back }
     }
 
-    private let function: AggregateFunction
-    private let frame: OverCall.Frame
+    typealias Ring = UnsafeMutablePointer<Key>
+
+    /// Stands for a slot where there is none.
+    static let none = UInt32.max
+    let function: AnalyticFunction
     private let countsRows: Bool
     private let range: SourceRange
-    private var states: [KeyState] = []
-    private var times: UnsafeMutablePointer<Int64>
-    private var bits: UnsafeMutablePointer<UInt64>
-    private var fronts: UnsafeMutablePointer<UInt64>
-    private var tags: UnsafeMutablePointer<UInt8>
-    private var capacity = 1024
-    private var used = 0
-    private var freeBlocks: [[Int32]] = Array(repeating: [], count: 32)
-    private let initialBlockSize: Int32
+    let ticks: Int64
+    let rowLimit: UInt32
+    /// Whether rows have a time; otherwise they are counted.
+    let isTimed: Bool
+    /// Words of a row: the value's bits, the front's aggregate, the time.
+    let stride: Int
+    let pool = BlockPool()
+    private(set) var keys: UnsafeMutablePointer<Key>
+    private(set) var keyCount = 0
+    private var keyCapacity = 64
+    /// The type of each row's value, at the position of its first word; nil as long as all are floats.
+    private var tags: UnsafeMutablePointer<UInt8>?
+    private var tagCapacity = 0
+    /// What ``SlidingAggregate/touch(_:_:stride:)`` read, so that the reads are not left out.
+    var touched: UInt64 = 0
 
-    init(_ call: OverCall) {
+    init(_ call: OverCall, heap: TextHeap) {
         function = call.function
-        frame = call.frame
-        countsRows = call.argument == nil
+        countsRows = call.arguments.isEmpty
         range = call.range
-        times = .allocate(capacity: capacity)
-        bits = .allocate(capacity: capacity)
-        fronts = .allocate(capacity: capacity)
-        tags = .allocate(capacity: capacity)
-        if case .rows(let preceding) = call.frame {
-            // The ring never holds more than preceding + 1 entries; a large frame starts small all the same.
-            var size: Int32 = 2
-            while Int(size) < min(preceding + 1, 64) { size *= 2 }
-            initialBlockSize = size
-        } else {
-            initialBlockSize = 4
-        }
+        ticks = call.frame.ticks
+        rowLimit = UInt32(clamping: call.frame.rowLimit)
+        if case .duration = call.frame { isTimed = true } else { isTimed = false }
+        stride = isTimed ? 3 : 2
+        keys = .allocate(capacity: keyCapacity)
+        super.init(heap: heap)
     }
 
     deinit {
-        times.deallocate()
-        bits.deallocate()
-        fronts.deallocate()
-        tags.deallocate()
+        keys.deallocate()
+        tags?.deallocate()
     }
 
-    /// Makes room for the states of `count` keys.
-    func reserveKeys(_ count: Int) {
-        while states.count < count { states.append(KeyState()) }
-    }
-
-    /// Moves the frame of a key to a row, adds the row's value where it takes part, and appends the aggregate to `result`.
-    func add(
-        key: Int, time: Int64, value: Operand?, row: Int, takesPart: Bool, context: EvaluationContext,
-        into result: Column
-    ) {
-        precondition(key < states.count, "SlidingAggregate: reserveKeys comes first")
-        states.withUnsafeMutableBufferPointer { states in
-            // SAFETY: the precondition shows that the array is not empty.
-            let state = states.baseAddress.unsafelyUnwrapped + key
-            if case .duration(let ticks) = frame { evict(state, notAfter: time &- ticks) }
-            if takesPart { push(state, time: time, value: value, row: row, context: context) }
-            write(state, into: result)
+    override func reserveKeys(_ count: Int) {
+        if count > keyCapacity {
+            let wanted = max(count, keyCapacity * 2)
+            let larger = UnsafeMutablePointer<Key>.allocate(capacity: wanted)
+            larger.update(from: keys, count: keyCount)
+            keys.deallocate()
+            keys = larger
+            keyCapacity = wanted
+        }
+        if count > keyCount {
+            (keys + keyCount).initialize(repeating: Key(), count: count - keyCount)
+            keyCount = count
         }
     }
 
-    private func push(
-        _ state: UnsafeMutablePointer<KeyState>, time: Int64, value: Operand?, row: Int, context: EvaluationContext
-    ) {
-        var (tag, entry): (ValueTag, UInt64) = (.null, 0)
-        if let value, !countsRows {
-            tag = value.tag(row)
-            entry = value.bits(row)
-            if tag == .text || tag == .record || tag == .array {
-                (tag, entry) = converted(value, row, context)
+    override func process(_ rows: OverRows) {
+        let isSum = function == .sum || function == .average
+        if isSum, tags == nil, rows.takesPart == nil, let value = rows.arguments.first, !value.isConstant,
+            value.column.isUniform(.float)
+        {
+            processFloats(rows, value.column.values)
+        } else {
+            startResult(rows)
+            let isBest = function == .minimum || function == .maximum
+            for row in 0..<rows.count {
+                let key = keys + Int(rows.keys[row])
+                let time = rows.times[row]
+                if isTimed { removeRows(key, notAfter: time &- ticks) }
+                if rows.takesPart(row) { add(key, time, row, rows) }
+                if isBest { writeBest(key) } else { writeSum(key) }
             }
         }
-        if tag == .null, !countsRows, case .duration = frame { return }
-        if case .rows(let preceding) = frame, Int(state.pointee.tail &- state.pointee.head) > preceding {
-            popFront(state)
+    }
+
+    override func save(to writer: inout StateWriter) { saveKeys(to: &writer) }
+
+    override func restore(from reader: inout StateReader) throws { try restoreKeys(from: &reader) }
+
+    // MARK: One row
+
+    private func add(_ key: Ring, _ time: Int64, _ row: Int, _ rows: OverRows) {
+        var (tag, bits): (ValueTag, UInt64) = (.null, 0)
+        if let value = rows.arguments.first {
+            tag = value.tag(row)
+            bits = value.bits(row)
+            if function != .count, tag == .text || tag == .record || tag == .array {
+                (tag, bits) = converted(value, row, rows.context)
+            }
+        } else {
+            tag = .bit
         }
-        let position = room(state)
-        times[position] = time
-        bits[position] = entry
-        tags[position] = tag.rawValue
-        let index = state.pointee.tail
-        state.pointee.tail = index &+ 1
-        account(state, tag: tag, bits: entry, index: index)
+        if function == .count {
+            // Whether there is a value is all that counts.
+            (tag, bits) = (.float, tag == .null ? 0 : 1)
+        }
+        let hasValue = function == .count ? bits != 0 : tag != .null
+        // Without a value a row has a part only in the number of rows.
+        if !hasValue, isTimed { return }
+        if tag != .float, tags == nil { startTags() }
+        if !isTimed, key.pointee.rowCount >= rowLimit { removeFirst(key) }
+        if key.pointee.rowCount == key.pointee.capacity { resize(key) }
+        let slot = self.slot(key, key.pointee.rowCount)
+        let position = Int(key.pointee.block) + Int(slot) * stride
+        pool.words[position] = bits
+        if isTimed { pool.words[position + 2] = UInt64(bitPattern: time) }
+        tags?[position] = tag.rawValue
+        key.pointee.back &+= 1
+        guard hasValue else { return }
+        key.pointee.valueCount &+= 1
+        switch function {
+        case .sum, .average:
+            if tag == .float {
+                key.pointee.floatCount &+= 1
+                key.pointee.backSum += Double(bitPattern: bits)
+            } else {
+                key.pointee.wholes += Int128(Int64(bitPattern: bits))
+            }
+        case .minimum, .maximum:
+            let best = key.pointee.backBest
+            if best == SlidingAggregate.none || isBetter(key, slot, than: best) { key.pointee.backBest = slot }
+        default: break
+        }
     }
 
     /// Text counts as the number it spells; anything else that has no place in the aggregate is an error of the row.
     private func converted(_ value: Operand, _ row: Int, _ context: EvaluationContext) -> (ValueTag, UInt64) {
-        if function == .count { return (.bit, 1) }
         if let number = value.number(row) { return (.float, number.bitPattern) }
-        context.fail(row: row, "\(function.rawValue) needs numbers, found \(value.describe(row))", range)
+        context.fail(row: row, "\(function.name) needs numbers, found \(value.describe(row))", range)
         return (.null, 0)
     }
 
-    private func account(_ state: UnsafeMutablePointer<KeyState>, tag: ValueTag, bits: UInt64, index: UInt32) {
-        if tag == .null {
-            if countsRows { state.pointee.valueCount += 1 }
-            return
-        }
-        state.pointee.valueCount += 1
-        switch function {
-        case .count: return
-        case .sum, .average:
-            if tag == .float {
-                state.pointee.floatCount += 1
-                state.pointee.backSum += Double(bitPattern: bits)
-            } else {
-                state.pointee.wholes += Int128(Int64(bitPattern: bits))
-            }
-        case .minimum, .maximum:
-            if isBackEmptyOfValues(state, before: index) || isBetter(state, index, than: state.pointee.backBest) {
-                state.pointee.backBest = index
-            }
+    /// The slot of the row that is `index` rows behind the oldest.
+    @inline(__always)
+    private func slot(_ key: Ring, _ index: UInt32) -> UInt32 {
+        let slot = key.pointee.head &+ index
+        return slot >= key.pointee.capacity ? slot &- key.pointee.capacity : slot
+    }
+
+    @inline(__always)
+    private func position(_ key: Ring, _ slot: UInt32) -> Int { Int(key.pointee.block) + Int(slot) * stride }
+
+    @inline(__always)
+    private func tag(_ position: Int) -> ValueTag {
+        guard let tags else { return .float }
+        return ValueTag(rawValue: tags[position]) ?? .null
+    }
+
+    @inline(__always)
+    func removeRows(_ key: Ring, notAfter limit: Int64) {
+        while key.pointee.rowCount > 0,
+            Int64(bitPattern: pool.words[position(key, key.pointee.head) + 2]) <= limit
+        {
+            removeFirst(key)
         }
     }
 
-    /// Whether no entry of the back before `index` has a value.
-    private func isBackEmptyOfValues(_ state: UnsafeMutablePointer<KeyState>, before index: UInt32) -> Bool {
-        let best = state.pointee.backBest
-        // The best entry lies in the back and has a value, or there is none.
-        let distance = best &- state.pointee.middle
-        guard distance < index &- state.pointee.middle else { return true }
-        return tags[place(state, best)] == ValueTag.null.rawValue
-    }
-
-    private func evict(_ state: UnsafeMutablePointer<KeyState>, notAfter limit: Int64) {
-        while state.pointee.head != state.pointee.tail, times[place(state, state.pointee.head)] <= limit {
-            popFront(state)
-        }
-    }
-
-    private func popFront(_ state: UnsafeMutablePointer<KeyState>) {
-        if state.pointee.head == state.pointee.middle { turnOver(state) }
-        let position = place(state, state.pointee.head)
-        let tag = tags[position]
-        state.pointee.head = state.pointee.head &+ 1
-        if tag == ValueTag.null.rawValue {
-            if countsRows { state.pointee.valueCount -= 1 }
-            return
-        }
-        state.pointee.valueCount -= 1
+    func removeFirst(_ key: Ring) {
+        if key.pointee.front == 0 { turnOver(key) }
+        let position = position(key, key.pointee.head)
+        let tag = tag(position)
+        let bits = pool.words[position]
+        key.pointee.head = slot(key, 1)
+        key.pointee.front &-= 1
+        if function == .count ? bits == 0 : tag == .null { return }
+        key.pointee.valueCount &-= 1
         guard function == .sum || function == .average else { return }
-        if tag == ValueTag.float.rawValue {
-            state.pointee.floatCount -= 1
+        if tag == .float {
+            key.pointee.floatCount &-= 1
         } else {
-            state.pointee.wholes -= Int128(Int64(bitPattern: bits[position]))
+            key.pointee.wholes -= Int128(Int64(bitPattern: bits))
         }
     }
 
-    /// Makes the back the front: each entry gets the aggregate from itself to the newest entry.
-    private func turnOver(_ state: UnsafeMutablePointer<KeyState>) {
-        var index = state.pointee.tail
+    /// Makes the back the front: each row gets the aggregate from itself to the newest.
+    private func turnOver(_ key: Ring) {
+        if key.pointee.capacity > 16, key.pointee.rowCount < key.pointee.capacity / 4 {
+            resize(key)
+            return
+        }
         var sum = 0.0
-        var best = UInt32.max
-        var hasBest = false
-        while index != state.pointee.head {
-            index = index &- 1
-            let position = place(state, index)
-            let tag = tags[position]
+        var best = SlidingAggregate.none
+        for index in (0..<key.pointee.rowCount).reversed() {
+            let slot = slot(key, index)
+            let position = position(key, slot)
+            let tag = tag(position)
             switch function {
             case .sum, .average:
-                if tag == ValueTag.float.rawValue { sum += Double(bitPattern: bits[position]) }
-                fronts[position] = sum.bitPattern
+                if tag == .float { sum += Double(bitPattern: pool.words[position]) }
+                pool.words[position + 1] = sum.bitPattern
             case .minimum, .maximum:
-                if tag != ValueTag.null.rawValue, !hasBest || isBetter(state, index, than: best, orEqual: true) {
-                    best = index
-                    hasBest = true
-                }
-                fronts[position] = hasBest ? UInt64(best) : .max
-            case .count: break
+                let isFirst = best == SlidingAggregate.none
+                if tag != .null, isFirst || isBetter(key, slot, than: best, orEqual: true) { best = slot }
+                pool.words[position + 1] = UInt64(best)
+            default: break
             }
         }
-        state.pointee.middle = state.pointee.tail
-        state.pointee.backSum = 0
-        state.pointee.backBest = state.pointee.tail
+        key.pointee.front = key.pointee.rowCount
+        key.pointee.back = 0
+        key.pointee.backSum = 0
+        key.pointee.backBest = SlidingAggregate.none
     }
 
-    private func isBetter(
-        _ state: UnsafeMutablePointer<KeyState>, _ a: UInt32, than b: UInt32, orEqual: Bool = false
-    ) -> Bool {
-        let (x, y) = (place(state, a), place(state, b))
-        let ordering = compareNumbers(tags[x], bits[x], tags[y], bits[y])
+    private func isBetter(_ key: Ring, _ a: UInt32, than b: UInt32, orEqual: Bool = false) -> Bool {
+        let (x, y) = (position(key, a), position(key, b))
+        let ordering = orderNumbers(tag(x), pool.words[x], tag(y), pool.words[y])
         if ordering == .equal { return orEqual }
         return ordering == (function == .minimum ? .less : .greater)
     }
 
-    private func write(_ state: UnsafeMutablePointer<KeyState>, into result: Column) {
-        let count = state.pointee.valueCount
-        switch function {
-        case .count: result.append(.bigint, UInt64(bitPattern: Int64(count)))
-        case .sum, .average:
-            guard count > 0 else {
-                result.append(.null, 0)
-                return
-            }
-            writeSum(state, into: result)
-        case .minimum, .maximum:
-            guard count > 0, let best = best(state) else {
-                result.append(.null, 0)
-                return
-            }
-            let position = place(state, best)
-            result.append(ValueTag(rawValue: tags[position]) ?? .null, bits[position])
-        }
-    }
+    // MARK: Results
 
-    private func writeSum(_ state: UnsafeMutablePointer<KeyState>, into result: Column) {
-        let hasFront = state.pointee.head != state.pointee.middle
-        let front = hasFront ? Double(bitPattern: fronts[place(state, state.pointee.head)]) : 0
-        let floats = front + state.pointee.backSum
+    private func writeSum(_ key: Ring) {
+        if function == .count {
+            result.append(.bigint, UInt64(key.pointee.valueCount))
+            return
+        }
+        let count = tags == nil ? key.pointee.rowCount : key.pointee.valueCount
+        guard count > 0 else {
+            result.append(.null, 0)
+            return
+        }
+        var floats = key.pointee.backSum
+        if key.pointee.front > 0 {
+            floats = Double(bitPattern: pool.words[position(key, key.pointee.head) + 1]) + floats
+        }
+        let wholes = key.pointee.wholes
         if function == .average {
-            let sum = state.pointee.wholes == 0 ? floats : floats + Double(state.pointee.wholes)
-            result.append(.float, (sum / Double(state.pointee.valueCount)).bitPattern)
-        } else if state.pointee.floatCount > 0 {
-            result.append(.float, (floats + Double(state.pointee.wholes)).bitPattern)
-        } else if let whole = Int64(exactly: state.pointee.wholes) {
-            result.append(.bigint, UInt64(bitPattern: whole))
+            let sum = wholes == 0 ? floats : floats + double(wholes)
+            result.append(.float, (sum / Double(count)).bitPattern)
+        } else if tags == nil || key.pointee.floatCount > 0 {
+            result.append(.float, (wholes == 0 ? floats : floats + double(wholes)).bitPattern)
         } else {
-            result.append(.float, Double(state.pointee.wholes).bitPattern)
+            let whole = Int64(truncatingIfNeeded: wholes)
+            if Int128(whole) == wholes {
+                result.append(.bigint, UInt64(bitPattern: whole))
+            } else {
+                result.append(.float, Double(wholes).bitPattern)
+            }
         }
     }
 
-    private func best(_ state: UnsafeMutablePointer<KeyState>) -> UInt32? {
-        var best: UInt32?
-        if state.pointee.head != state.pointee.middle {
-            let front = fronts[place(state, state.pointee.head)]
-            if front != .max { best = UInt32(truncatingIfNeeded: front) }
+    /// The nearest double; the usual case in one instruction.
+    @inline(__always)
+    private func double(_ wholes: Int128) -> Double {
+        let whole = Int64(truncatingIfNeeded: wholes)
+        return Int128(whole) == wholes ? Double(whole) : Double(wholes)
+    }
+
+    private func writeBest(_ key: Ring) {
+        var best = SlidingAggregate.none
+        if key.pointee.front > 0 {
+            best = UInt32(truncatingIfNeeded: pool.words[position(key, key.pointee.head) + 1])
         }
-        if !isBackEmptyOfValues(state, before: state.pointee.tail) {
-            let back = state.pointee.backBest
-            if let front = best { return isBetter(state, back, than: front) ? back : front }
+        let back = key.pointee.backBest
+        if back != SlidingAggregate.none, best == SlidingAggregate.none || isBetter(key, back, than: best) {
             best = back
         }
-        return best
-    }
-
-    @inline(__always)
-    private func place(_ state: UnsafeMutablePointer<KeyState>, _ index: UInt32) -> Int {
-        Int(state.pointee.block) + Int(index & UInt32(bitPattern: state.pointee.blockSize &- 1))
-    }
-
-    /// The place for the entry at `tail`, in a larger block where the present one is full.
-    private func room(_ state: UnsafeMutablePointer<KeyState>) -> Int {
-        let held = Int32(bitPattern: state.pointee.tail &- state.pointee.head)
-        if held >= state.pointee.blockSize { move(state, to: max(initialBlockSize, state.pointee.blockSize * 2)) }
-        return place(state, state.pointee.tail)
-    }
-
-    private func move(_ state: UnsafeMutablePointer<KeyState>, to size: Int32) {
-        let block = allocate(size)
-        let old = state.pointee
-        state.pointee.block = block
-        state.pointee.blockSize = size
-        guard old.blockSize > 0 else { return }
-        var index = old.head
-        while index != old.tail {
-            let source = Int(old.block) + Int(index & UInt32(bitPattern: old.blockSize &- 1))
-            let target = place(state, index)
-            times[target] = times[source]
-            bits[target] = bits[source]
-            fronts[target] = fronts[source]
-            tags[target] = tags[source]
-            index = index &+ 1
+        guard best != SlidingAggregate.none else {
+            result.append(.null, 0)
+            return
         }
-        freeBlocks[old.blockSize.trailingZeroBitCount].append(old.block)
+        let position = position(key, best)
+        result.append(tag(position), pool.words[position])
     }
 
-    private func allocate(_ size: Int32) -> Int32 {
-        if let block = freeBlocks[size.trailingZeroBitCount].popLast() { return block }
-        let block = used
-        used += Int(size)
-        precondition(used <= Int(Int32.max), "SlidingAggregate: more than 2 billion entries")
-        if used > capacity { growArrays() }
-        return Int32(block)
+    // MARK: Memory
+
+    /// Starts to keep types: all values so far are floats.
+    private func startTags() {
+        growTags()
+        for index in 0..<keyCount where function != .count {
+            let key = keys + index
+            key.pointee.valueCount = key.pointee.rowCount
+            key.pointee.floatCount = key.pointee.rowCount
+        }
     }
 
-    private func growArrays() {
-        let larger = max(capacity * 2, used)
-        times = grown(times, larger)
-        bits = grown(bits, larger)
-        fronts = grown(fronts, larger)
-        tags = grown(tags, larger)
-        capacity = larger
+    private func growTags() {
+        let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: pool.capacity)
+        larger.initialize(repeating: ValueTag.float.rawValue, count: pool.capacity)
+        if let tags {
+            larger.update(from: tags, count: tagCapacity)
+            tags.deallocate()
+        }
+        tags = larger
+        tagCapacity = pool.capacity
     }
 
-    private func grown<Element>(
-        _ pointer: UnsafeMutablePointer<Element>, _ larger: Int
-    ) -> UnsafeMutablePointer<Element> {
-        let target = UnsafeMutablePointer<Element>.allocate(capacity: larger)
-        target.update(from: pointer, count: capacity)
-        pointer.deallocate()
-        return target
+    /// Moves a ring that is full to a larger block, and one that is nearly empty to a smaller one; its rows become the front.
+    func resize(_ key: Ring) {
+        let count = key.pointee.rowCount
+        let wanted: Int
+        if key.pointee.capacity == 0 {
+            wanted = isTimed ? 4 : Int(min(rowLimit, 16))
+        } else if count == key.pointee.capacity {
+            wanted = min(Int(count) * 2, Int(rowLimit))
+        } else {
+            wanted = max(4, Int(count) * 2)
+        }
+        move(key, to: wanted)
+        if count > 0 { turnOver(key) }
+    }
+
+    private func move(_ key: Ring, to wanted: Int) {
+        let old = key.pointee
+        let (block, size) = pool.allocate(wanted * stride)
+        if tags != nil, tagCapacity < pool.capacity { growTags() }
+        for index in 0..<old.rowCount {
+            let source = position(key, slot(key, index))
+            let target = Int(block) + Int(index) * stride
+            (pool.words + target).update(from: pool.words + source, count: stride)
+            if let tags { tags[target] = tags[source] }
+        }
+        if old.capacity > 0 { pool.release(old.block, Int(old.capacity) * stride) }
+        key.pointee.block = block
+        key.pointee.capacity = UInt32(truncatingIfNeeded: size / stride)
+        key.pointee.head = 0
     }
 }
 
-/// The order of two values that are numbers, bits or datetimes.
-@inline(__always)
-private func compareNumbers(_ tagA: UInt8, _ bitsA: UInt64, _ tagB: UInt8, _ bitsB: UInt64) -> Ordering3 {
-    let float = ValueTag.float.rawValue
-    if tagA == float, tagB == float {
-        let (x, y) = (Double(bitPattern: bitsA), Double(bitPattern: bitsB))
-        return x < y ? .less : x > y ? .greater : .equal
+// MARK: - Stored state
+
+extension SlidingAggregate {
+    private func saveKeys(to writer: inout StateWriter) {
+        writer.write(tags != nil)
+        writer.write(keyCount)
+        for index in 0..<keyCount {
+            let key = keys + index
+            let state = key.pointee
+            for number in [state.capacity, state.front, state.back, state.valueCount, state.floatCount] {
+                writer.write(UInt64(number))
+            }
+            writer.write(relative(state.backBest, key))
+            writer.write(state.wholes)
+            writer.write(state.backSum)
+            for index in 0..<state.rowCount {
+                let position = position(key, slot(key, index))
+                writer.write(pool.words[position])
+                let isBest = function == .minimum || function == .maximum
+                let front = pool.words[position + 1]
+                let isFront = index < state.front
+                writer.write(
+                    isBest && isFront ? relative(UInt32(truncatingIfNeeded: front), key) : isFront ? front : 0)
+                if isTimed { writer.write(pool.words[position + 2]) }
+                if tags != nil { writer.write(UInt64(tag(position).rawValue)) }
+            }
+        }
     }
-    if tagA == float { return orderExactly(Double(bitPattern: bitsA), Int64(bitPattern: bitsB)) }
-    if tagB == float { return orderExactly(Double(bitPattern: bitsB), Int64(bitPattern: bitsA)).reversed }
-    let (x, y) = (Int64(bitPattern: bitsA), Int64(bitPattern: bitsB))
-    return x < y ? .less : x > y ? .greater : .equal
+
+    /// A slot counted from the head.
+    private func relative(_ slot: UInt32, _ key: Ring) -> UInt64 {
+        guard slot != SlidingAggregate.none else { return UInt64(SlidingAggregate.none) }
+        let (head, capacity) = (key.pointee.head, key.pointee.capacity)
+        return UInt64(slot >= head ? slot &- head : slot &+ capacity &- head)
+    }
+
+    private func restoreKeys(from reader: inout StateReader) throws {
+        let hasTags = try reader.readBool()
+        reserveKeys(try reader.readCount(ofSize: 72))
+        for index in 0..<keyCount {
+            let key = keys + index
+            func number() throws -> UInt32 {
+                guard let number = UInt32(exactly: try reader.readUInt64()) else { throw StateError() }
+                return number
+            }
+            let capacity = try number()
+            let (front, back) = (try number(), try number())
+            guard UInt64(front) + UInt64(back) <= UInt64(capacity), capacity < 1 << 28 else { throw StateError() }
+            if capacity > 0 {
+                move(key, to: Int(capacity))
+                guard key.pointee.capacity == capacity else { throw StateError() }
+            }
+            if hasTags, tags == nil || tagCapacity < pool.capacity { growTags() }
+            key.pointee.front = front
+            key.pointee.back = back
+            key.pointee.valueCount = try number()
+            key.pointee.floatCount = try number()
+            key.pointee.backBest = try slot(number(), key)
+            key.pointee.wholes = try reader.readInt128()
+            key.pointee.backSum = try reader.readDouble()
+            try restoreRows(of: key, hasTags: hasTags, from: &reader)
+        }
+        if hasTags, tags == nil { growTags() }
+    }
+
+    /// A stored slot, which must be one of the ring's rows or none.
+    private func slot(_ stored: UInt32, _ key: Ring) throws -> UInt32 {
+        guard stored == SlidingAggregate.none || stored < key.pointee.rowCount else { throw StateError() }
+        return stored
+    }
+
+    private func restoreRows(of key: Ring, hasTags: Bool, from reader: inout StateReader) throws {
+        let isBest = function == .minimum || function == .maximum
+        for index in 0..<key.pointee.rowCount {
+            let position = position(key, index)
+            pool.words[position] = try reader.readUInt64()
+            let front = try reader.readUInt64()
+            pool.words[position + 1] = front
+            if isBest, index < key.pointee.front {
+                guard let stored = UInt32(exactly: front) else { throw StateError() }
+                pool.words[position + 1] = UInt64(try slot(stored, key))
+            }
+            if isTimed { pool.words[position + 2] = try reader.readUInt64() }
+            guard hasTags else { continue }
+            guard let raw = UInt8(exactly: try reader.readUInt64()), ValueTag(rawValue: raw) != nil else {
+                throw StateError()
+            }
+            tags?[position] = raw
+        }
+    }
 }

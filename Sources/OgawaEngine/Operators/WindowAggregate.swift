@@ -1,176 +1,197 @@
 import OgawaCore
 import OgawaSQL
 
-// Tumbling and hopping windows, (start, end], aligned to 0001-01-01T00:00:00Z plus the offset.
-//
-// Rows arrive in order of time, so they fill one pane after another. A pane spans the greatest common divisor of size and hop; each
-// row is added to one pane only, and a window's result is the sum of its panes: work per row does not grow with size / hop.
-// A window closes when a row or the watermark is past its end; a row exactly at the end still belongs to it.
-// Windows without rows give nothing. Groups come out in order of first appearance.
-
-/// GROUP BY keys and a tumbling or hopping window.
+/// GROUP BY keys and windows: evaluates keys, arguments and conditions of a batch and gives it to each window.
 final class WindowAggregate: Operator {
-    private let keys: [ExpressionNode]
-    private let arguments: [ExpressionNode?]
-    private let aggregates: [AggregateCall]
-    private let window: (size: Int64, hop: Int64, pane: Int64, origin: Int64)
+    private let aggregates: [AggregateNodes]
+    private let keySpaces: [KeySpace]
+    private let windows: [GroupWindow]
     private let context: EvaluationContext
     private let policy: FailurePolicy
     private let selector: RowSelector
-    private let interner = KeyInterner()
-    private let output: ColumnBatch
-    private var ids: [UInt32] = []
-    private var panes: [Pane] = []
-    private var spare: [Pane] = []
-    /// The end of the last window emitted; later ends are greater.
-    private var lastEnd = Int64.min
+    private let output: GroupOutput
+    /// What went wrong while rows were given on inside a batch.
+    private var outputFailure: (any Error)?
+    /// With more keys than that, those without state are looked for.
+    private var keyLimit = WindowAggregate.leastKeyLimit
+    private static let leastKeyLimit = 4096
 
     init(_ plan: AggregatePlan, columnCount: Int, heap: TextHeap, outputHeap: TextHeap, policy: FailurePolicy) throws {
         let compiler = ExpressionCompiler(heap: heap)
-        keys = try plan.keys.map(compiler.node)
-        arguments = try plan.aggregates.map { try $0.argument.map(compiler.node) }
-        aggregates = plan.aggregates
-        switch plan.window {
-        case .hopping(let size, let hop, let offset):
-            guard size > 0, hop > 0 else { throw EngineError("a window's size and hop must be positive") }
-            let pane = greatestCommonDivisor(size, hop)
-            window = (size, hop, pane, Timestamp.min.ticks + offset % hop)
-        }
+        aggregates = try plan.aggregates.map { try AggregateNodes($0, compiler) }
         self.policy = policy
         context = EvaluationContext(heap: heap)
         selector = RowSelector(columnCount: columnCount, heap: heap)
-        let width = plan.keys.count + plan.aggregates.count + 2
-        output = ColumnBatch(columns: (0..<width).map { _ in Column(heap: outputHeap) }, heap: outputHeap)
+        output = GroupOutput(plan, heap: outputHeap)
+        var maker = WindowMaker(plan: plan, compiler: compiler, output: output)
+        windows = try plan.window.all.map { try maker.window($0) }
+        keySpaces = maker.keySpaces
+        super.init()
+        if windows.count == 1 { output.onFull = { [unowned self] in giveFullOutput() } }
+    }
+
+    /// Gives rows on while a batch is not done, so that a window with many groups needs no room for all of its rows.
+    private func giveFullOutput() {
+        do {
+            if outputFailure == nil { try emit(output.batch) }
+        } catch {
+            outputFailure = error
+        }
+        output.clear()
+    }
+
+    private func giveOutput() throws {
+        if let failure = outputFailure {
+            outputFailure = nil
+            throw failure
+        }
+        try emit(output.batch)
     }
 
     override func process(_ batch: ColumnBatch) throws {
         var batch = batch
-        var (keyOperands, argumentOperands) = evaluate(batch)
+        var inputs = evaluate(batch)
         if let survivors = try policy.survivors(context, count: batch.count) {
             batch = selector.select(survivors, of: batch)
-            (keyOperands, argumentOperands) = evaluate(batch)
+            inputs = evaluate(batch)
             _ = context.takeFailures()
         }
-        interner.intern(keyOperands, count: batch.count, into: &ids)
-        startOutput()
-        var row = 0
-        while row < batch.count {
-            let end = paneEnd(batch.times[row])
-            closeWindows(before: batch.times[row])
-            var next = row + 1
-            while next < batch.count, batch.times[next] <= end { next += 1 }
-            if isHeld(end) {
-                let pane = pane(ending: end)
-                pane.add(row..<next, ids: ids, arguments: argumentOperands)
-                try check(pane)
-            }
-            row = next
-        }
-        try emit(output)
+        guard let last = batch.times.last else { return }
+        for space in keySpaces { space.number(batch.count) }
+        output.clear()
+        let input = GroupInput(batch: batch, aggregates: inputs)
+        for window in windows { window.add(input) }
+        mergeOutputs(before: last)
+        try giveOutput()
+    }
+
+    private func evaluate(_ batch: ColumnBatch) -> [AggregateInput] {
+        for space in keySpaces { space.evaluate(batch, context) }
+        for window in windows { window.evaluate(batch, context) }
+        return aggregates.map { $0.evaluate(batch, context) }
     }
 
     override func advance(to time: Int64) throws {
-        startOutput()
-        closeWindows(before: time)
-        try emit(output)
+        output.clear()
+        for window in windows { window.close(before: time) }
+        mergeOutputs(before: time)
+        forgetKeys()
+        try giveOutput()
         try super.advance(to: time)
     }
 
-    override var earliestOpenEnd: Int64? {
-        let own = panes.first.map { firstWindowEnd(for: $0) }
-        return [own, super.earliestOpenEnd].compactMap { $0 }.min()
+    /// Forgets keys without state once they are the greater part, where every window can tell.
+    private func forgetKeys() {
+        guard keySpaces.count == 1, keySpaces[0].interner.count > keyLimit else { return }
+        let interner = keySpaces[0].interner
+        var isLive = Array(repeating: false, count: interner.count)
+        for window in windows where !window.markKeys(&isLive) {
+            keyLimit = .max
+            return
+        }
+        let liveCount = isLive.reduce(0) { $0 + ($1 ? 1 : 0) }
+        if liveCount <= interner.count / 2 {
+            let numbers = interner.forget(except: isLive)
+            for window in windows { window.renumberKeys(numbers) }
+        }
+        keyLimit = max(WindowAggregate.leastKeyLimit, 2 * liveCount)
     }
 
-    private func evaluate(_ batch: ColumnBatch) -> ([Operand], [Operand?]) {
-        (
-            keys.map { $0.evaluate(batch, context, active: nil) },
-            arguments.map { $0?.evaluate(batch, context, active: nil) }
-        )
-    }
-
-    private func check(_ pane: Pane) throws {
-        guard let failure = pane.takeFailure() else { return }
-        let error = EngineError(failure.message, range: aggregates[failure.aggregate].range)
-        if policy.isStrict { throw error }
-        policy.report(error)
-    }
-
-    private func startOutput() {
-        output.heap.count = 0
-        output.times.removeAll(keepingCapacity: true)
-        for column in output.columns { column.finish(count: 0, tagSet: []) }
-    }
-
-    private func pane(ending end: Int64) -> Pane {
-        if let last = panes.last, last.end == end { return last }
-        let pane = spare.popLast() ?? Pane(aggregates: aggregates)
-        pane.reset(end: end)
-        panes.append(pane)
-        return pane
-    }
-
-    /// The end of the pane that holds a time: the smallest pane boundary at or after it.
-    private func paneEnd(_ time: Int64) -> Int64 {
-        let distance = time &- window.origin
-        let floor = floorDivide(distance, window.pane) * window.pane
-        return window.origin &+ floor &+ (floor == distance ? 0 : window.pane)
-    }
-
-    /// The smallest window end at or after a pane's end.
-    private func windowEnd(_ paneEnd: Int64) -> Int64 {
-        let distance = paneEnd &- window.origin
-        let floor = floorDivide(distance, window.hop) * window.hop
-        return window.origin &+ floor &+ (floor == distance ? 0 : window.hop)
-    }
-
-    /// Whether any window holds the pane; with a hop above the size some lie between windows.
-    private func isHeld(_ paneEnd: Int64) -> Bool { windowEnd(paneEnd) &- window.size < paneEnd }
-
-    /// The first window end, later than the last one emitted, of a window that holds the pane.
-    private func firstWindowEnd(for pane: Pane) -> Int64 {
-        let end = windowEnd(pane.end)
-        return lastEnd == .min ? end : max(end, lastEnd &+ window.hop)
-    }
-
-    /// Emits every window whose end is before `time` and drops panes that no later window holds.
-    private func closeWindows(before time: Int64) {
-        while let oldest = panes.first {
-            let end = firstWindowEnd(for: oldest)
-            guard end < time else { return }
-            let start = end &- window.size
-            let held = panes.prefix { $0.end <= end }
-            emitWindow(start: start, end: end, Array(held))
-            lastEnd = end
-            let nextStart = end &+ window.hop &- window.size
-            while let pane = panes.first, pane.end <= nextStart {
-                spare.append(panes.removeFirst())
+    /// Puts the rows of several windows in order of (end, window); rows of one window are in order.
+    private func mergeOutputs(before time: Int64) {
+        guard windows.count > 1 else { return }
+        var taken = Array(repeating: 0, count: windows.count)
+        while true {
+            var best: Int?
+            var end = time
+            for (index, window) in windows.enumerated() where taken[index] < window.parts.output.count {
+                let candidate = window.parts.output.batch.times[taken[index]]
+                if candidate < end { (best, end) = (index, candidate) }
             }
+            guard let best else { break }
+            windows[best].parts.output.copyRow(taken[best], to: output)
+            taken[best] += 1
+        }
+        for (index, window) in windows.enumerated() { window.parts.output.dropRows(taken[index]) }
+    }
+
+    override var earliestOpenEnd: Int64? {
+        var ends = windows.compactMap(\.earliestEnd)
+        if windows.count > 1 { ends += windows.compactMap(\.parts.output.batch.times.first) }
+        if let end = super.earliestOpenEnd { ends.append(end) }
+        return ends.min()
+    }
+
+    override func save(to writer: inout StateWriter) {
+        for space in keySpaces { space.interner.save(to: &writer) }
+        for window in windows {
+            window.save(to: &writer)
+            if windows.count > 1 { window.parts.output.save(to: &writer) }
         }
     }
 
-    private func emitWindow(start: Int64, end: Int64, _ held: [Pane]) {
-        let merged: Pane
-        if held.count == 1 {
-            merged = held[0]
-        } else {
-            merged = spare.popLast() ?? Pane(aggregates: aggregates)
-            merged.reset(end: end)
-            for pane in held { merged.merge(pane) }
+    override func restore(from reader: inout StateReader) throws {
+        for space in keySpaces { try space.interner.restore(from: &reader) }
+        for window in windows {
+            try window.restore(from: &reader)
+            if windows.count > 1 { try window.parts.output.restore(from: &reader) }
         }
-        let columns = output.columns
-        for slot in 0..<merged.count {
-            interner.decode(merged.keys[slot], into: columns[..<keys.count])
-            for index in aggregates.indices { merged.write(index, slot: slot, into: columns[keys.count + index]) }
-            columns[columns.count - 2].append(.datetime, UInt64(bitPattern: start))
-            columns[columns.count - 1].append(.datetime, UInt64(bitPattern: end))
-            output.times.append(end)
-        }
-        if held.count != 1 { spare.append(merged) }
     }
 }
 
-private func greatestCommonDivisor(_ a: Int64, _ b: Int64) -> Int64 {
-    var (a, b) = (a, b)
-    while b != 0 { (a, b) = (b, a % b) }
-    return a
+/// Makes the windows of a plan; windows with the same keys share a key space.
+private struct WindowMaker {
+    let plan: AggregatePlan
+    let compiler: ExpressionCompiler
+    let output: GroupOutput
+    private(set) var keySpaces: [KeySpace] = []
+    private var known: [String: KeySpace] = [:]
+
+    init(plan: AggregatePlan, compiler: ExpressionCompiler, output: GroupOutput) {
+        self.plan = plan
+        self.compiler = compiler
+        self.output = output
+    }
+
+    private mutating func keySpace(_ keys: [Expression]) throws -> KeySpace {
+        let text = keys.map { $0.shown([]) }.joined(separator: "\u{0}")
+        if let space = known[text] { return space }
+        let space = try KeySpace(keys, compiler)
+        known[text] = space
+        keySpaces.append(space)
+        return space
+    }
+
+    mutating func window(_ item: WindowPlan.IdentifiedWindow) throws -> GroupWindow {
+        let partitionKeys = item.window.partitionKeys ?? []
+        // Groups of different partitions must differ: what the GROUP BY keys do not tell apart is added to them.
+        let shown = Set(plan.keys.map { $0.shown([]) })
+        let groups = try keySpace(plan.keys + partitionKeys.filter { !shown.contains($0.shown([])) })
+        let conditions: [Expression] =
+            switch item.window {
+            case .state(let open, let close): [open] + (close.map { [$0] } ?? [])
+            case .triggered(_, _, _, let condition): [condition]
+            default: []
+            }
+        let isAlone = plan.window.all.count == 1
+        let parts = GroupWindow.Parts(
+            aggregates: plan.aggregates, id: item.id,
+            output: isAlone ? output : GroupOutput(plan, heap: TextHeap()), groups: groups,
+            partitions: item.window.partitionKeys == nil ? groups : try keySpace(partitionKeys),
+            conditions: try conditions.map(compiler.node))
+        switch item.window {
+        case .hopping(let size, let hop, let offset):
+            return try HoppingWindow(size: size, hop: hop, offset: offset, parts)
+        case .cumulating(let size, let step, let offset):
+            return try CumulatingWindow(size: size, step: step, offset: offset, parts)
+        case .snapshot: return SnapshotWindow(parts)
+        case .sliding(let size): return SlidingWindow(size: size, parts)
+        case .triggered(let before, let after, _, _): return TriggeredWindow(before: before, after: after, parts)
+        case .session(let timeout, let maximum, _):
+            return try SessionWindow(timeout: timeout, maximum: maximum, parts)
+        case .count(let size, let step): return CountWindow(size: size, step: step, parts)
+        case .state(_, let close): return StateWindow(hasClose: close != nil, parts)
+        case .several: throw EngineError("windows do not stand inside Windows twice")
+        }
+    }
 }

@@ -19,6 +19,8 @@ package struct OrderingPolicy: Hashable, Sendable {
     /// How far behind the newest event an event may come and still be sorted in; delays output by as much.
     package var outOfOrder: Duration
     package var action: Action
+    /// True where an event behind a newer one, beyond the tolerance, ends the run with ``OutOfOrderInput``.
+    package var requiresOrder = false
 
     package init(
         late: Duration = .seconds(5), early: Duration = .seconds(300), outOfOrder: Duration = .zero,
@@ -28,6 +30,12 @@ package struct OrderingPolicy: Hashable, Sendable {
         self.early = early
         self.outOfOrder = outOfOrder
         self.action = action
+    }
+
+    /// Takes the input for one in order, without waiting for events behind newer ones; the first such event ends the run.
+    package mutating func expectOrder() {
+        outOfOrder = .zero
+        requiresOrder = true
     }
 }
 
@@ -41,6 +49,14 @@ struct Timeline {
         case keep(Int64)
         case adjust(Int64, Finding.Kind)
         case drop(Finding.Kind)
+
+        /// What is wrong with the event's time; nil where nothing is.
+        var finding: Finding.Kind? {
+            switch self {
+            case .keep: nil
+            case .adjust(_, let kind), .drop(let kind): kind
+            }
+        }
     }
 
     private let late: Int64
@@ -76,6 +92,16 @@ struct Timeline {
         }
         if let kind { return .adjust(time, kind) }
         return .keep(time)
+    }
+
+    /// Whether an event keeps its time; moves the watermark if so, and leaves everything as it is otherwise.
+    @inline(__always)
+    mutating func isPlain(_ time: Int64, arrival: Int64) -> Bool {
+        if time > arrival, time &- arrival > early { return false }
+        if time < arrival, arrival &- time > late { return false }
+        guard time >= watermark else { return false }
+        watermark = max(watermark, time &- outOfOrder)
+        return true
     }
 
     /// Learns that the partition's recorded time reached `time` without events.
