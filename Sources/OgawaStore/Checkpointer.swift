@@ -68,6 +68,9 @@ final class Checkpointer: Sendable {
         state.withLock { $0.isScheduled = false }
     }
 
+    /// Returns when every commit so far is on the disk.
+    func sync() { queue.sync { run() } }
+
     /// Ends the background work and waits for it.
     func close() {
         queue.sync {

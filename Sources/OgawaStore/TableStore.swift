@@ -219,6 +219,9 @@ package final class TableStore: Sendable {
         }
     }
 
+    /// Returns when every row stored so far would survive a power cut.
+    package func sync() { checkpointer.sync() }
+
     /// Closes the file; later calls throw `.closed`.
     package func close() {
         pool.writeWithoutTransaction { database in

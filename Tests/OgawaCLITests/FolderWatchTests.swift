@@ -14,7 +14,7 @@ import Testing
         let folder = "/tmp/ogawa-watch-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         try TextFile.createDirectory(folder)
         defer {
-            for name in ["functions/a.sql", "functions/notes.txt", "functions", "ogawa.yaml", "other.txt"] {
+            for name in ["functions/a.sql", "functions/a.sql~", "functions", "ogawa.yaml", "other.txt"] {
                 remove("\(folder)/\(name)")
             }
             rmdir(folder)
@@ -26,7 +26,7 @@ import Testing
         // The folder of the functions is made while it is watched for; only what is saved after that is sure to be seen.
         try TextFile.createDirectory("\(folder)/functions")
         #expect(await changes.next()?.names == ["functions"])
-        try TextFile.write("\(folder)/functions/notes.txt", "no function")
+        try TextFile.write("\(folder)/functions/a.sql~", "no function")
         let start = ContinuousClock.now
         try TextFile.write("\(folder)/functions/a.sql", "SELECT 1")
         #expect(await changes.next()?.names == ["functions/a.sql"])

@@ -138,16 +138,22 @@ private func findings(_ yaml: String, environment: [String: String] = [:]) throw
         #expect(EnvironmentExpansion.expand("${9}", environment: [:]) == .malformed)
     }
 
-    @Test func `functions are the SQL files by name, and other files are noted`() throws {
+    @Test func `functions are the files by name, and the leavings of editors are none`() throws {
         let folder = try Folder("streams: { telemetry: }")
         try TextFile.createDirectory("\(folder.path)/functions")
-        for name in ["b.sql", "a.sql", ".a.sql.swp", "a.sql~", "later.js"] {
+        for name in ["b.sql", "a.sql", ".a.sql.swp", "a.sql~", "notes.md"] {
             try TextFile.write("\(folder.path)/functions/\(name)", "SELECT 1")
         }
+        try TextFile.write("\(folder.path)/functions/alert.js", "module.exports = () => []")
         let project = try folder.load()
         #expect(project.functions.map(\.name) == ["a", "b"])
         #expect(project.functions[0].path == "functions/a.sql")
-        #expect(project.notes == ["functions/later.js is skipped: only .sql files are functions so far"])
+        #expect(project.hosted.map(\.name) == ["alert"])
+        #expect(project.hosted[0].path == "functions/alert.js")
+        #expect(project.streams.map(\.name) == ["telemetry", "dead-letters"])
+        try TextFile.write("\(folder.path)/functions/a.py", "def handler(events, context): pass")
+        let error = #expect(throws: ProjectError.self) { try folder.load() }
+        #expect(error?.code == "duplicate-function")
     }
 
     @Test func `a folder without a project says how to make one`() throws {

@@ -284,6 +284,8 @@ def run(mode, rounds, seed):
     try:
         project = os.path.join(work, "plant")
         subprocess.run([OGAWA, "init", project, "--template", "temperature"], check=True, stdout=subprocess.DEVNULL)
+        with open(os.path.join(project, "ogawa.yaml"), "a", encoding="utf-8") as settings:
+            settings.write("checkpoints: { every: 50ms }\n")
         data = os.path.join(disk.folder, "data")
         book = Book()
         for index in range(rounds):

@@ -30,6 +30,7 @@ outputs:
   readings: { table: { key: deviceId, range: seq } }
   sites: { table: { key: site, range: time } }
   counts: { table: { key: deviceId, range: n } }
+checkpoints: { every: 30ms }
 """
 FUNCTIONS = {
     "readings": "SELECT deviceId, seq, voltage, AVG(voltage) OVER (PARTITION BY deviceId ROWS BETWEEN 4 PRECEDING AND CURRENT "

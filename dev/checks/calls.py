@@ -8,7 +8,8 @@ from checks.tree import Finding
 # No clock and no chance in these: the same input gives the same output, live, after a crash and in a replay.
 PURE = {"OgawaCore", "OgawaJSON", "OgawaMQTT", "OgawaSQL", "OgawaEngine"}
 NO_FOUNDATION = {
-    "OgawaCore", "OgawaPlatform", "OgawaJSON", "OgawaMQTT", "OgawaSQL", "OgawaLog", "OgawaFunctions", "OgawaEngine",
+    "OgawaCore", "OgawaPlatform", "OgawaJSON", "OgawaMQTT", "OgawaSQL", "OgawaLog", "OgawaState", "OgawaFunctions",
+    "OgawaEngine",
 }
 _MAY_PRINT = {"OgawaCLI", "OgawaTesting"}
 _SAFETY_LINES = 3

@@ -21,6 +21,7 @@ LAYERS = {
     "OgawaSQL": 1,
     "OgawaLog": 2,
     "OgawaStore": 2,
+    "OgawaState": 2,
     "OgawaFunctions": 2,
     "OgawaEngine": 3,
     "OgawaHost": 3,

@@ -1,6 +1,7 @@
 import OgawaCore
 import OgawaEngine
 import OgawaJSON
+import OgawaSQL
 
 /// What came of one case.
 package struct CaseResult: Sendable {
@@ -38,35 +39,53 @@ package enum CaseRun {
 
     /// The rows of each output as JSON lines.
     package static func rows(of file: CaseFile, batchSize: Int) throws -> [String: [String]] {
-        if let reference = file.reference.first {
-            throw ProjectError(
-                code: "not-supported-yet", message: "reference data (\(reference.name)) is not there yet")
-        }
         let policy = OrderingPolicy(
             late: file.lateArrival ?? .seconds(5), outOfOrder: file.outOfOrder ?? .zero,
             action: file.action == .drop ? .drop : .adjust)
         let names = file.inputs.map(\.name)
         let policies = Dictionary(names.map { ($0, policy) }, uniquingKeysWith: { first, _ in first })
-        let query = try QueryRun(file.query, inputs: names, policies: policies)
+        let references = file.reference.map { reference in
+            ReferenceTable(name: reference.name, versions: [ReferenceVersion(json: reference.rows)])
+        }
+        let query = try QueryRun(file.query, inputs: names, references: references, policies: policies)
         let inputs = file.inputs.map { (name: $0.name, input: CaseEvents($0.events, batchSize: batchSize)) }
         let collected = RowCollector()
-        _ = try query.run(inputs) { output, rows in collected.add(rows, to: output) }
-        return collected.rows
+        _ = try query.run(inputs, emitStatement: { collected.add($1, of: $0) })
+        return collected.rows(of: query.program)
     }
 }
 
-/// Rows as JSON lines by output.
+/// Rows as JSON lines by statement.
 private final class RowCollector {
-    private(set) var rows: [String: [String]] = [:]
+    private var rows: [Int: [(time: Int64, line: String)]] = [:]
     private let encoder = RowEncoder()
 
-    func add(_ batch: RowBatch, to output: String) {
+    func add(_ batch: RowBatch, of statement: Int) {
         encoder.clear()
         let lines = encoder.encode(batch)
-        for line in lines {
-            rows[output, default: []].append(
-                String(decoding: UnsafeBufferPointer(rebasing: encoder.bytes[line.range]), as: UTF8.self))
+        for (time, line) in zip(batch.times, lines) {
+            let text = String(decoding: UnsafeBufferPointer(rebasing: encoder.bytes[line.range]), as: UTF8.self)
+            rows[statement, default: []].append((time, text))
         }
+    }
+
+    /// The rows of each output; several statements that feed one output give theirs in order of time, then of the statements.
+    func rows(of program: Program) -> [String: [String]] {
+        var found: [String: [(time: Int64, line: String)]] = [:]
+        var feeders: [String: Int] = [:]
+        for (index, statement) in program.statements.enumerated() {
+            guard let lines = rows[index] else { continue }
+            let output = statement.output.lowercased()
+            let name = found.keys.first { $0.lowercased() == output } ?? statement.output
+            found[name, default: []] += lines
+            feeders[name, default: 0] += 1
+        }
+        return Dictionary(
+            uniqueKeysWithValues: found.map { name, lines in
+                guard feeders[name, default: 0] > 1 else { return (name, lines.map(\.line)) }
+                let order = lines.indices.sorted { (lines[$0].time, $0) < (lines[$1].time, $1) }
+                return (name, order.map { lines[$0].line })
+            })
     }
 }
 

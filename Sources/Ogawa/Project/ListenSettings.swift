@@ -2,6 +2,8 @@
 package struct ListenSettings: Hashable, Sendable {
     package var http: ListenAddress
     package var mqtt: ListenAddress
+    /// Where the state of functions speaks the Redis protocol; nil for nowhere.
+    package var redis: ListenAddress?
 
     package init(
         http: ListenAddress = ListenAddress(host: "127.0.0.1", port: 8080),
@@ -13,7 +15,8 @@ package struct ListenSettings: Hashable, Sendable {
 
     /// Refuses addresses that other machines reach, because nothing can ask a sender for credentials yet.
     package func requireLoopback() throws(ProjectError) {
-        for (key, address) in [("http", http), ("mqtt", mqtt)] where !address.isLoopback {
+        for (key, address) in [("http", http), ("mqtt", mqtt)] + (redis.map { [("redis", $0)] } ?? [])
+        where !address.isLoopback {
             throw ProjectError(
                 code: "insecure-listener",
                 message:

@@ -3,7 +3,9 @@ import OgawaSQL
 
 extension Project {
     /// The names that a function of this project may use.
-    package var catalog: Catalog { Catalog(streams: streams.map(\.name), outputs: outputNames) }
+    package var catalog: Catalog {
+        Catalog(streams: streams.map(\.name), references: references.map(\.name), outputs: outputNames)
+    }
 
     /// Errors and warnings of every function, one list per function that has any.
     package func findings() -> [DiagnosticList] {

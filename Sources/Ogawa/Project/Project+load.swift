@@ -1,4 +1,5 @@
 import OgawaCore
+import OgawaHost
 
 extension Project {
     /// The file that makes a folder a project.
@@ -17,10 +18,33 @@ extension Project {
         let source = SourceText(name: path, text: try TextFile.read(path))
         var parser = try ProjectParser(source: source, environment: environment)
         var project = try parser.parse(directory: folder)
-        let (functions, notes) = try loadFunctions(folder)
-        project.functions = functions
-        project.notes = notes
+        project.functions = try loadFunctions(folder)
+        try project.findHosted(in: folder, text: source.text)
         return project
+    }
+
+    private mutating func findHosted(in folder: String, text: String) throws(ProjectError) {
+        let settings = (try? SettingsText.yaml(text, source: Project.fileName))?["functions"] ?? [:]
+        let (files, problems) = HostedFile.find(in: folder, settings: settings)
+        if let problem = problems.first {
+            throw ProjectError(
+                code: "invalid-function", message: "functions/\(problem.source): \(problem.message)", hint: problem.hint
+            )
+        }
+        for file in files {
+            guard let other = functions.first(where: { $0.name.lowercased() == file.name.lowercased() }) else {
+                continue
+            }
+            throw ProjectError(
+                code: "duplicate-function", message: "\(file.path) and \(other.path) are functions of one name",
+                hint: "rename one of the files")
+        }
+        hosted = files
+        if !files.isEmpty, stream(HostedContext.deadLetters) == nil {
+            // Where events go that a function gives up on.
+            streams.append(
+                StreamSettings(name: HostedContext.deadLetters, partitionCount: 1, keyField: "function"))
+        }
     }
 
     private static func projectFolder(_ path: String) throws(ProjectError) -> String {
@@ -43,23 +67,19 @@ extension Project {
     }
 
     /// The SQL files of functions/, by name; hidden files and the leavings of editors are no functions.
-    private static func loadFunctions(_ folder: String) throws(ProjectError) -> ([FunctionFile], [String]) {
+    private static func loadFunctions(_ folder: String) throws(ProjectError) -> [FunctionFile] {
         let functionFolder = TextFile.join(folder, "functions")
-        guard TextFile.isDirectory(functionFolder) else { return ([], []) }
+        guard TextFile.isDirectory(functionFolder) else { return [] }
         var functions: [FunctionFile] = []
-        var notes: [String] = []
         for file in try TextFile.list(functionFolder) {
-            if file.hasPrefix(".") || file.hasPrefix("#") || file.hasSuffix("~") || file.hasSuffix(".new") { continue }
-            guard file.hasSuffix(".sql"), file.count > 4 else {
-                notes.append("functions/\(file) is skipped: only .sql files are functions so far")
-                continue
-            }
+            if file.hasPrefix(".") || file.hasPrefix("#") { continue }
+            guard file.hasSuffix(".sql"), file.count > 4 else { continue }
             let path = TextFile.join(functionFolder, file)
             functions.append(
                 FunctionFile(
                     name: String(file.dropLast(4)), path: "functions/\(file)",
                     source: SourceText(name: path, text: try TextFile.read(path))))
         }
-        return (functions, notes)
+        return functions
     }
 }

@@ -17,9 +17,15 @@ package struct Project: Sendable {
     package var streams: [StreamSettings]
     package var outputs: [OutputSettings]
     package var functions: [FunctionFile]
+    /// The functions that run in worker processes, by name.
+    package var hosted: [HostedFile] = []
     package var listen: ListenSettings
     /// Where the embedded log, tables and state lie.
     package var dataDirectory: String
+    /// How often a function's state is stored while events come.
+    package var checkpointInterval = Duration.seconds(10)
+    /// Data that functions join to streams.
+    package var references: [ReferenceSettings] = []
     /// The stream that device telemetry goes to; nil where several could be meant and none is named.
     package var telemetryStream: String?
     /// The text of ogawa.yaml, for findings about it that are made later.
@@ -43,6 +49,9 @@ package struct Project: Sendable {
         self.source = source
         self.notes = notes
     }
+
+    /// The names of all functions.
+    var functionNames: [String] { functions.map(\.name) + hosted.map(\.name) }
 
     /// The stream of a name, without regard to ASCII case.
     package func stream(_ name: String) -> StreamSettings? {

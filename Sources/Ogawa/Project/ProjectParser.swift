@@ -6,18 +6,28 @@ import Yams
 
 /// Turns the text of ogawa.yaml into a ``Project`` without functions.
 struct ProjectParser {
-    private static let keys = ["name", "listen", "data", "telemetry", "streams", "outputs", "log", "state", "store"]
+    private static let keys = [
+        "name", "listen", "data", "telemetry", "streams", "outputs", "references", "functions", "checkpoints", "log",
+        "state",
+        "store",
+    ]
     private static let streamKeys = [
         "partitions", "retention", "time", "key", "late", "early", "outOfOrder", "policy", "durability",
     ]
 
-    private var reader: SettingsReader
+    var reader: SettingsReader
     private var name: String?
     private var listen = ListenSettings()
+    private var checkpointInterval: Duration?
     private var data = "data"
     private var telemetry: (name: String, range: SourceRange)?
     private var streams: [StreamSettings] = []
-    private var outputs: [OutputSettings] = []
+    private(set) var outputs: [OutputSettings] = []
+    var references: [ReferenceSettings] = []
+    /// Tables that reference data name.
+    var referenceTables: [(reference: String, table: String, range: SourceRange)] = []
+    /// The folder that paths are relative to.
+    private(set) var directory = "."
     /// Lower-case names of streams and outputs, with what they name.
     private var taken: [String: String] = [:]
     private var streamTargets: [(output: String, stream: String, range: SourceRange)] = []
@@ -27,21 +37,26 @@ struct ProjectParser {
     }
 
     mutating func parse(directory: String) throws(DiagnosticList) -> Project {
+        self.directory = directory
         if let root = reader.yaml.root {
             for entry in reader.entries(root, "ogawa.yaml", form: "settings such as 'streams: { telemetry: {} }'") {
                 section(entry)
             }
         }
         resolveNames()
+        resolveReferences()
         if !reader.diagnostics.isEmpty {
             let sorted = reader.diagnostics.sorted { $0.range.lowerBound < $1.range.lowerBound }
             throw DiagnosticList(source: reader.yaml.source, diagnostics: sorted)
         }
         let folder = TextFile.absolute(directory).split(separator: "/").last.map(String.init)
-        return Project(
+        var project = Project(
             name: name ?? folder ?? "ogawa", directory: directory, streams: streams, outputs: outputs, listen: listen,
             dataDirectory: TextFile.join(directory, data), telemetryStream: telemetryStream,
             source: reader.yaml.source)
+        if let checkpointInterval { project.checkpointInterval = checkpointInterval }
+        project.references = references
+        return project
     }
 
     private var telemetryStream: String? {
@@ -59,6 +74,9 @@ struct ProjectParser {
                 telemetry = (stream, reader.range(of: value))
             }
         case "listen": readListen(value)
+        // Read by those who find the functions.
+        case "functions": break
+        case "checkpoints": readCheckpoints(value)
         case "streams":
             for stream in reader.entries(value, "streams", form: "'NAME: { partitions: 4 }' lines") {
                 readStream(stream)
@@ -70,9 +88,10 @@ struct ProjectParser {
         case "log": readPart(value, "log", only: "embedded")
         case "state": readPart(value, "state", only: "memory")
         case "store": readPart(value, "store", only: "sqlite")
-        case "reference":
-            reader.report(
-                "not-yet", "reference data is not there yet", hint: "remove the section", at: entry.keyRange)
+        case "references":
+            for reference in reader.entries(value, "references", form: "'NAME: { file: NAME.csv }' lines") {
+                readReference(reference)
+            }
         default: reader.unknown(entry, of: "ogawa.yaml", known: ProjectParser.keys)
         }
     }
@@ -84,10 +103,20 @@ struct ProjectParser {
             hint: "write '\(what): \(known)' or remove the line", at: reader.range(of: value))
     }
 
+    private mutating func readCheckpoints(_ value: Node) {
+        for entry in reader.entries(value, "checkpoints", form: "'{ every: 10s }'") {
+            guard entry.key == "every" else {
+                reader.unknown(entry, of: "checkpoints", known: ["every"])
+                continue
+            }
+            if let every = reader.duration(entry.value, "checkpoints.every") { checkpointInterval = every }
+        }
+    }
+
     private mutating func readListen(_ value: Node) {
         for entry in reader.entries(value, "listen", form: "'{ http: 127.0.0.1:8080, mqtt: 127.0.0.1:1883 }'") {
-            guard entry.key == "http" || entry.key == "mqtt" else {
-                reader.unknown(entry, of: "listen", known: ["http", "mqtt"])
+            guard ["http", "mqtt", "redis"].contains(entry.key) else {
+                reader.unknown(entry, of: "listen", known: ["http", "mqtt", "redis"])
                 continue
             }
             let what = "listen.\(entry.key)"
@@ -95,12 +124,16 @@ struct ProjectParser {
             guard let address = reader.parsed(entry.value, what, expected: expected, { ListenAddress($0) }) else {
                 continue
             }
-            if entry.key == "http" { listen.http = address } else { listen.mqtt = address }
+            switch entry.key {
+            case "http": listen.http = address
+            case "mqtt": listen.mqtt = address
+            default: listen.redis = address
+            }
         }
     }
 
     /// Checks that a name can stand in SQL, in addresses and as a folder, and that it is the only one of its kind.
-    private mutating func claim(_ entry: SettingsEntry, as kind: String) -> Bool {
+    mutating func claim(_ entry: SettingsEntry, as kind: String) -> Bool {
         let bytes = entry.key.utf8
         let isWord = bytes.allSatisfy {
             ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7a) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x5f || $0 == 0x2d
@@ -114,7 +147,8 @@ struct ProjectParser {
         if let other = taken.updateValue("\(kind) '\(entry.key)'", forKey: entry.key.lowercased()) {
             reader.report(
                 "duplicate-name", "\(kind) '\(entry.key)' has the name of \(other)",
-                hint: "names of streams and outputs differ by more than letter case", at: entry.keyRange)
+                hint: "names of streams, outputs and reference data differ by more than letter case", at: entry.keyRange
+            )
             return false
         }
         return true

@@ -28,6 +28,18 @@ final class FileBlocks {
         return try reader.read(maxByteCount: count)
     }
 
+    /// Reads about as many bytes as the target has room for; returns their number, 0 at the end.
+    func read(into target: UnsafeMutableRawBufferPointer) throws -> Int {
+        guard let reader else {
+            let count = try file.read(into: target, at: readByteCount)
+            readByteCount += Int64(count)
+            return count
+        }
+        let bytes = try reader.read(maxByteCount: target.count)
+        target.copyBytes(from: bytes)
+        return bytes.count
+    }
+
     /// The rest of the file.
     func readAll() throws -> [UInt8] {
         var all: [UInt8] = []

@@ -19,11 +19,14 @@ package final class InputFile {
         case document
     }
 
-    private static let blockByteCount = 1 << 20
+    private static let blockByteCount = 1 << 18
     private let blocks: FileBlocks
     private let arrival: Int64
     private let form: Form
-    private var rest: [UInt8] = []
+    private var lines = EventBatch()
+    /// Where the unfinished last line of ``lines`` lies.
+    private var restStart = 0
+    private var restCount = 0
     private var offset = Offset.zero
     private var isAtEnd = false
 
@@ -41,6 +44,12 @@ package final class InputFile {
         arrival = hasOwnTime ? Int64.min : InputFile.modificationTime(path).ticks
         let name = path.hasSuffix(".gz") ? String(path.dropLast(3)) : path
         form = name.hasSuffix(".csv") ? .csv(CSVReader(path: path)) : name.hasSuffix(".json") ? .document : .lines
+    }
+
+    /// Whether a path names a file that can be read from its start more than once, not a pipe.
+    package static func canBeReadAgain(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
     /// How much of the file was read, from 0 to 1.
@@ -65,25 +74,58 @@ package final class InputFile {
         return nil
     }
 
+    /// The whole lines of the next block.
+    ///
+    /// The storage is used again as soon as nobody else holds the last batch.
     private func nextLines() throws -> EventBatch {
-        var batch = EventBatch(firstOffset: offset)
-        var bytes = rest
-        let block = try blocks.read(InputFile.blockByteCount)
-        isAtEnd = block.isEmpty
-        if bytes.isEmpty { bytes = block } else { bytes += block }
-        var used = bytes.count
-        if !isAtEnd {
-            guard let last = bytes.lastIndex(of: UInt8(ascii: "\n")) else {
-                rest = bytes
-                return batch
-            }
-            used = last + 1
+        let size = restCount + InputFile.blockByteCount
+        let capacity = size + EventBatch.paddingByteCount
+        if lines.bytes.count < capacity {
+            lines.bytes.append(contentsOf: repeatElement(0, count: capacity - lines.bytes.count))
         }
-        rest = Array(bytes[used...])
-        bytes.removeSubrange(used...)
-        bytes.withUnsafeBufferPointer { InputFile.findLines($0, into: &batch.bodies) }
-        seal(&batch, bytes)
-        return batch
+        lines.firstOffset = offset
+        lines.bodies.removeAll(keepingCapacity: true)
+        let blocks = blocks
+        let (restStart, restCount) = (restStart, restCount)
+        let (used, end): (Int, Int) = try lines.bytes.withUnsafeMutableBytes { bytes in
+            // SAFETY: the storage is not empty, so it has an address.
+            let base = bytes.baseAddress.unsafelyUnwrapped
+            memmove(base, base + restStart, restCount)
+            let count = try blocks.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[restCount..<size]))
+            let end = restCount + count
+            if count == 0 { return (end, end) }
+            var used = end
+            while used > restCount, bytes[used - 1] != 0x0a { used -= 1 }
+            return (used > restCount ? used : 0, end)
+        }
+        isAtEnd = used == end && end == restCount
+        (self.restStart, self.restCount) = (used, end - used)
+        // The rest lies behind the lines, so that at the end of the file only the bytes there are padding.
+        if isAtEnd {
+            for index in end..<end + EventBatch.paddingByteCount { lines.bytes[index] = 0 }
+        }
+        lines.bytes.withUnsafeBufferPointer {
+            InputFile.findLines(UnsafeBufferPointer(rebasing: $0[..<used]), into: &lines.bodies)
+        }
+        sealLines()
+        return lines
+    }
+
+    /// Gives every event an empty key, no properties and the same arrival.
+    private func sealLines() {
+        let count = lines.bodies.count
+        let none = ByteSlice(start: 0, count: 0)
+        let surplus = lines.keys.count - count
+        if surplus > 0 {
+            lines.keys.removeLast(surplus)
+            lines.properties.removeLast(surplus)
+            lines.enqueuedTimes.removeLast(surplus)
+        } else {
+            lines.keys.append(contentsOf: repeatElement(none, count: -surplus))
+            lines.properties.append(contentsOf: repeatElement(none, count: -surplus))
+            lines.enqueuedTimes.append(contentsOf: repeatElement(arrival, count: -surplus))
+        }
+        lines.lastEnqueuedTime = Timestamp(ticks: arrival)
     }
 
     /// Lines that are not blank, without their ends.
@@ -94,9 +136,9 @@ package final class InputFile {
             let found = memchr(base + start, 0x0a, bytes.count - start)
             let end = found.map { UnsafeRawPointer(base).distance(to: UnsafeRawPointer($0)) } ?? bytes.count
             var stop = end
-            while stop > start, bytes[stop - 1] <= 0x20 { stop -= 1 }
-            if stop > start { bodies.append(ByteSlice(start: start, count: stop - start)) }
-            start = end + 1
+            while stop > start, base[stop &- 1] <= 0x20 { stop &-= 1 }
+            if stop > start { bodies.append(ByteSlice(start: start, count: stop &- start)) }
+            start = end &+ 1
         }
     }
 

@@ -34,13 +34,19 @@ package final class QueryRun {
 
     package let program: Program
     private let policies: [String: OrderingPolicy]
+    private let references: [ReferenceTable]
 
     /// Compiles the text against the names of the inputs.
     ///
     /// - Throws: ``DiagnosticList`` with every error of the text.
-    package init(_ source: SourceText, inputs: [String], policies: [String: OrderingPolicy] = [:]) throws {
-        program = try compile(source, catalog: Catalog(streams: inputs)).program
+    package init(
+        _ source: SourceText, inputs: [String], references: [ReferenceTable] = [],
+        policies: [String: OrderingPolicy] = [:]
+    ) throws {
+        let catalog = Catalog(streams: inputs, references: references.map(\.name))
+        program = try compile(source, catalog: catalog).program
         self.policies = policies
+        self.references = references
     }
 
     /// The outputs' names, in order of the statements that write them.
@@ -58,7 +64,7 @@ package final class QueryRun {
         program.sources.filter { $0.input == input }.allSatisfy { $0.timestamp != nil }
     }
 
-    /// Reads the inputs one after another to their ends.
+    /// Reads the inputs to their ends, always the one that is furthest behind in event time.
     ///
     /// - Parameters:
     ///   - isStrict: the first failing expression ends the run; otherwise the row is dropped and counted.
@@ -68,46 +74,57 @@ package final class QueryRun {
         _ inputs: [(name: String, input: any QueryInput)], isStrict: Bool = true,
         progress: (Double) -> Void = { _ in }, emit: @escaping (String, RowBatch) throws -> Void
     ) throws -> Summary {
+        let statements = program.statements
+        return try run(
+            inputs, isStrict: isStrict, progress: progress,
+            emitStatement: { index, rows in try emit(statements[index].output, rows) })
+    }
+
+    /// Like ``run(_:isStrict:progress:emit:)``; rows come with the number of their statement.
+    package func run(
+        _ inputs: [(name: String, input: any QueryInput)], isStrict: Bool = true,
+        progress: (Double) -> Void = { _ in }, emitStatement: @escaping (Int, RowBatch) throws -> Void
+    ) throws -> Summary {
         let summary = SummaryBox()
-        for (index, (name, input)) in inputs.enumerated() {
-            let configuration = Pipeline.Configuration(
-                policy: policies[name] ?? OrderingPolicy(), isStrict: isStrict, readsWholeBodies: true,
-                partitionCount: max(1, input.partitionCount))
-            let statements = program.statements
-            let pipeline = try Pipeline(
-                program, input: name, configuration: configuration,
-                report: { finding in
-                    if summary.value.findings.count < 20 { summary.value.findings.append(finding) }
-                },
-                emit: { index, rows in
-                    summary.value.rowCount += rows.count
-                    try emit(statements[index].output, rows)
-                })
-            while let batch = try input.next() {
-                summary.value.eventCount += batch.count
-                try pipeline.process(batch, input: name)
-                progress((Double(index) + input.progress) / Double(inputs.count))
-            }
-            try pipeline.finish()
-            summary.value.counts.add(pipeline.counts)
+        var configuration = Pipeline.Configuration(isStrict: isStrict, readsWholeBodies: true)
+        for (name, input) in inputs {
+            configuration.inputs[name] = Pipeline.Configuration.Input(
+                policy: policies[name] ?? OrderingPolicy(), partitionCount: max(1, input.partitionCount))
         }
+        for table in references { configuration.references[table.name] = table }
+        let pipeline = try Pipeline(
+            program, configuration: configuration,
+            report: { finding in
+                if summary.value.findings.count < 20 { summary.value.findings.append(finding) }
+            },
+            emit: { index, rows in
+                summary.value.rowCount += rows.count
+                try emitStatement(index, rows)
+            })
+        var open = Array(inputs.indices)
+        while let next = open.first(where: { pipeline.watermark(of: inputs[$0].name) == nil })
+            ?? open.min(by: { isBehind($0, $1, inputs.map(\.name), pipeline) })
+        {
+            let (name, input) = inputs[next]
+            guard let batch = try input.next() else {
+                open.removeAll { $0 == next }
+                try pipeline.finish(input: name)
+                continue
+            }
+            summary.value.eventCount += batch.count
+            try pipeline.process(batch, input: name)
+            progress(inputs.reduce(0) { $0 + $1.input.progress } / Double(inputs.count))
+        }
+        summary.value.counts = pipeline.counts
         return summary.value
+    }
+
+    private func isBehind(_ one: Int, _ other: Int, _ names: [String], _ pipeline: Pipeline) -> Bool {
+        (pipeline.watermark(of: names[one]) ?? .min) < (pipeline.watermark(of: names[other]) ?? .min)
     }
 }
 
 /// Lets the pipeline's callbacks write to the summary.
 private final class SummaryBox {
     var value = QueryRun.Summary()
-}
-
-extension FindingCounts {
-    /// Adds another pipeline's counts.
-    mutating func add(_ other: FindingCounts) {
-        late += other.late
-        early += other.early
-        outOfOrder += other.outOfOrder
-        undecodable += other.undecodable
-        errors += other.errors
-        dropped += other.dropped
-    }
 }

@@ -7,12 +7,14 @@ import OgawaServer
 import OgawaSQL
 import Synchronization
 
-// One runner owns one partition of a function's input, or all of them where the function's keys are not the partition key.
+// One runner owns one partition of a function's input, or all of them where the function's keys are not the partition key. Statements
+// that read several inputs have one runner for the same partition of each, or for all.
 // It has a thread of its own: read what is there, compute, write rows and progress, tell the live feed, sleep until the log grows.
 //
-// Start and restart are the same: the input is read from its beginning, which rebuilds the state, and sinks are written only
-// beyond the progress that each of them has stored. Reading stops exactly at each stored progress (a barrier), so that
-// every step is either wholly stored in a sink or not at all. A function without state starts at its least progress.
+// Start and restart are the same: the newest checkpoint that fits gives the state, or else the input is read from its beginning, which
+// rebuilds it, and sinks are written only beyond the progress that each of them has stored. Reading stops exactly at each stored
+// progress (a barrier), so that every step is either wholly stored in a sink or not at all. A function without state
+// starts at its least progress.
 
 /// What a runner tells about itself.
 struct RunnerFigures {
@@ -33,19 +35,32 @@ struct RunnerFigures {
 final class FunctionRunner: Sendable {
     /// What a runner needs from its surroundings.
     struct Context: Sendable {
+        /// An input with the partitions of it that the runner reads.
+        struct Input: Sendable {
+            let name: String
+            let policy: OrderingPolicy
+            let partitions: [LogPartition]
+        }
+
         let function: String
+        let text: SourceText
         let program: Program
-        let input: String
-        let partitions: [LogPartition]
-        let policy: OrderingPolicy
+        let inputs: [Input]
         let outputs: OutputRegistry
+        let references: [String: ReferenceTable]
         let feed: LiveFeed
         let rejections: RejectionLog
         let clock: any WallClock
+        let checkpoints: CheckpointSettings
 
-        /// The runner's part in the names under which sinks keep progress.
+        /// The partitions of all inputs, in order.
+        var partitions: [LogPartition] { inputs.flatMap(\.partitions) }
+
+        /// The runner's part in the names under which sinks and checkpoints keep progress.
         var label: String {
-            partitions.count == 1 ? "\(function)/\(input)-\(partitions[0].id)" : "\(function)/\(input)"
+            let names = inputs.map(\.name).joined(separator: "+")
+            let isSplit = inputs.allSatisfy { $0.partitions.count == 1 }
+            return isSplit ? "\(function)/\(names)-\(inputs[0].partitions[0].id)" : "\(function)/\(names)"
         }
     }
 
@@ -90,6 +105,7 @@ final class FunctionRunner: Sendable {
                 let session = try RunnerSession(context)
                 shared.withLock { $0 = session.figures }
                 try follow(session)
+                session.close()
             } catch {
                 // Nothing is lost: the next attempt goes on from the stored progress.
                 let reason = String(describing: error)

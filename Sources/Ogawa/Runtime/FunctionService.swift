@@ -8,7 +8,7 @@ import OgawaServer
 /// One function of the project and its runners.
 ///
 /// **Isolation.** Owned by the instance, which calls it under its own lock.
-final class FunctionService {
+final class FunctionService: RunningFunction {
     let file: FunctionFile
     let program: Program
     private let runners: [FunctionRunner]
@@ -21,29 +21,72 @@ final class FunctionService {
         self.file = file
         program = try compile(file.source, catalog: project.catalog).program
         var runners: [FunctionRunner] = []
-        for input in Set(program.sources.map(\.input)).sorted() {
-            guard let stream = surroundings.log.stream(input), let settings = project.stream(input) else { continue }
-            let isSplit = program.partitioning(keyField: settings.keyField) == .perPartition
-            let groups = isSplit ? stream.partitions.map { [$0] } : [stream.partitions]
-            for partitions in groups {
+        for group in program.inputGroups {
+            let settings = group.compactMap { project.stream($0) }
+            let streams = settings.compactMap { surroundings.log.stream($0.name) }
+            guard settings.count == group.count, streams.count == group.count else { continue }
+            for partitions in try FunctionService.split(program, settings, streams) {
+                let inputs = zip(settings, partitions).map {
+                    FunctionRunner.Context.Input(name: $0.name, policy: $0.policy, partitions: $1)
+                }
                 runners.append(
                     FunctionRunner(
                         FunctionRunner.Context(
-                            function: file.name, program: program, input: settings.name, partitions: partitions,
-                            policy: settings.policy, outputs: surroundings.outputs, feed: surroundings.feed,
-                            rejections: surroundings.rejections, clock: surroundings.clock)))
+                            function: file.name, text: file.source, program: program, inputs: inputs,
+                            outputs: surroundings.outputs, references: surroundings.references,
+                            feed: surroundings.feed, rejections: surroundings.rejections, clock: surroundings.clock,
+                            checkpoints: surroundings.checkpoints)))
             }
         }
         self.runners = runners
+    }
+
+    /// The partitions of each stream for each runner: one by one where the program's keys allow it, or all together.
+    private static func split(
+        _ program: Program, _ settings: [StreamSettings], _ streams: [LogStream]
+    ) throws(ProjectError) -> [[[LogPartition]]] {
+        let keys = Set(settings.map(\.keyField))
+        let counts = Set(streams.map(\.partitions.count))
+        guard let key = keys.first, keys.count == 1, let count = counts.first, counts.count == 1,
+            program.partitioning(keyField: key) == .perPartition
+        else {
+            let names = settings.map(\.name)
+            let hasSubstreams = program.sources.contains { names.contains($0.input) && !$0.substreamKeys.isEmpty }
+            guard !hasSubstreams || streams.allSatisfy({ $0.partitions.count == 1 }) else {
+                throw ProjectError(
+                    code: "substream-key",
+                    message:
+                        "TIMESTAMP BY … OVER needs the partition key of \(names.joined(separator: " and ")) among its keys",
+                    hint: "write OVER \(settings[0].keyField), or give the stream one partition")
+            }
+            return [streams.map(\.partitions)]
+        }
+        return (0..<count).map { index in streams.map { [$0.partitions[index]] } }
     }
 
     /// What runners need from the instance.
     struct Surroundings {
         let log: Log
         let outputs: OutputRegistry
+        let references: [String: ReferenceTable]
         let feed: LiveFeed
         let rejections: RejectionLog
         let clock: any WallClock
+        let checkpoints: CheckpointSettings
+    }
+
+    var name: String { file.name }
+    var path: String { file.path }
+
+    func differs(in project: Project, from old: Project) -> Bool {
+        let isTextChanged =
+            project.functions.first { $0.name == name }.map { $0.source.text != file.source.text } ?? true
+        let isInputChanged = program.sources.contains { source in
+            old.stream(source.input)?.policy != project.stream(source.input)?.policy
+        }
+        return isTextChanged || isInputChanged
+            || program.references.contains { old.reference($0) != project.reference($0) }
+            || program.outputs.contains { old.output($0)?.kind != project.output($0)?.kind }
     }
 
     func start() { threads = runners.map { $0.start() } }

@@ -61,13 +61,14 @@ extension Instance: ServerBackend {
 extension Instance {
     /// The running functions, then those that have never compiled.
     private func functionReports(_ state: borrowing State, _ now: Timestamp) -> [FunctionReport] {
-        let running = state.services.map { service in
+        let (services, meter, problems) = (state.services, state.meter, state.problems)
+        let running = services.map { service in
             service.report(
-                now: now, eventsPerSecond: state.meter.rate("function " + service.file.name),
-                problem: state.problems[service.file.name]?.reason)
+                now: now, eventsPerSecond: meter.rate("function " + service.name),
+                problem: problems[service.name]?.reason)
         }
         let names = Set(running.map(\.name))
-        let broken = state.problems.filter { !names.contains($0.key) }.sorted { $0.key < $1.key }
+        let broken = problems.filter { !names.contains($0.key) }.sorted { $0.key < $1.key }
         return running
             + broken.map { name, problem in
                 FunctionReport(

@@ -2,10 +2,12 @@ import Logging
 import NIOCore
 import NIOPosix
 import OgawaCore
+import OgawaHost
 import OgawaLog
 import OgawaPlatform
 import OgawaSQL
 import OgawaServer
+import OgawaState
 import OgawaStore
 import Synchronization
 
@@ -34,7 +36,7 @@ package struct Endpoints: Sendable, Hashable {
 package final class Instance: Sendable {
     struct State {
         var project: Project
-        var services: [FunctionService] = []
+        var services: [any RunningFunction] = []
         var core: Core?
         var endpoints: Endpoints?
         /// Functions whose newest text does not compile, with the reason.
@@ -48,13 +50,16 @@ package final class Instance: Sendable {
         let log: Log
         let store: TableStore
         let outputs: OutputRegistry
+        let references: ReferenceKeeper
         let gateway: Gateway
         let http: HTTPListener
         let mqtt: MQTTListener
+        let hosted: HostedSurroundings?
+        let redis: StateServer?
         let housekeeping: Task<Void, Never>
     }
 
-    private let options: InstanceOptions
+    let options: InstanceOptions
     let clock: any WallClock = SystemClock()
     let feed = LiveFeed()
     let rejections: RejectionLog
@@ -94,11 +99,18 @@ package final class Instance: Sendable {
         let mqtt = MQTTListener(
             configuration: .init(host: project.listen.mqtt.host, port: project.listen.mqtt.port), ingest: gateway,
             group: MultiThreadedEventLoopGroup.singleton, logger: options.logger)
+        let parts: HostedParts
+        do { parts = try HostedParts(project, log: log, outputs: outputs, instance: self) } catch {
+            store.close()
+            log.close()
+            throw error
+        }
         let core = Core(
-            log: log, store: store, outputs: outputs, gateway: gateway, http: http, mqtt: mqtt,
-            housekeeping: keepHouse())
+            log: log, store: store, outputs: outputs, references: makeReferences(project, outputs), gateway: gateway,
+            http: http, mqtt: mqtt, hosted: parts.surroundings, redis: parts.redis, housekeeping: keepHouse())
         state.withLock { $0.core = core }
         try outputs.update(project, log: log, store: store)
+        tell(try core.references.update(project.references))
         try startFunctions(project, core)
         for note in log.recoveryNotes { options.logger.warning("\(note)") }
         let httpPort = try await http.start()
@@ -123,6 +135,9 @@ package final class Instance: Sendable {
                 return UnsafeServices(state.services)
             }
             for service in services.list { service.stop() }
+            core.redis?.stop()
+            core.hosted?.close()
+            core.references.close()
             core.log.close()
             core.store.close()
         }
@@ -137,6 +152,7 @@ package final class Instance: Sendable {
     package func reload(_ project: Project) async -> [String] {
         guard let core = state.withLock({ $0.core }) else { return [] }
         return await onThread { [self] in
+            let notes: [ReferenceNote]
             do {
                 for stream in project.streams {
                     if let known = core.log.stream(stream.name) {
@@ -146,12 +162,14 @@ package final class Instance: Sendable {
                     }
                 }
                 try core.outputs.update(project, log: core.log, store: core.store)
+                notes = try core.references.update(project.references)
             } catch {
                 return [String(describing: error)]
             }
             core.gateway.update(streams: project.routes, telemetryStream: project.telemetryStream)
             followStreams(project, core)
-            return exchangeFunctions(project, core)
+            tell(notes)
+            return notes.map(\.text) + exchangeFunctions(project, core)
         }
     }
 }
@@ -165,19 +183,33 @@ extension Instance {
     }
 
     private func startFunctions(_ project: Project, _ core: Core) throws {
-        let surroundings = surroundings(core)
-        let services = try project.functions.map {
-            try FunctionService($0, project: project, surroundings: surroundings)
-        }
+        let services = try project.functionNames.map { try makeService($0, project, core) }
         for service in services { service.start() }
         let started = UnsafeServices(services)
         state.withLock { $0.services = started.list }
         followStreams(project, core)
     }
 
-    private func surroundings(_ core: Core) -> FunctionService.Surroundings {
+    /// The service of a function of the project by its name, not started yet.
+    private func makeService(_ name: String, _ project: Project, _ core: Core) throws -> any RunningFunction {
+        if let file = project.functions.first(where: { $0.name == name }) {
+            return try FunctionService(file, project: project, surroundings: surroundings(project, core))
+        }
+        guard let file = project.hosted.first(where: { $0.name == name }), let hosted = core.hosted else {
+            throw ProjectError(
+                code: "restart-needed", message: "the first function that is not SQL needs a restart",
+                hint: "stop Ogawa and start it again")
+        }
+        return HostedService(file, project: project, surroundings: hosted)
+    }
+
+    private func surroundings(_ project: Project, _ core: Core) -> FunctionService.Surroundings {
         FunctionService.Surroundings(
-            log: core.log, outputs: core.outputs, feed: feed, rejections: rejections, clock: clock)
+            log: core.log, outputs: core.outputs, references: core.references.tables, feed: feed,
+            rejections: rejections, clock: clock,
+            checkpoints: CheckpointSettings(
+                directory: project.dataDirectory + "/checkpoints", interval: project.checkpointInterval,
+                store: core.store))
     }
 
     private func followStreams(_ project: Project, _ core: Core) {
@@ -191,30 +223,31 @@ extension Instance {
     /// Stops functions that changed or went, starts the new ones, and tells what happened.
     private func exchangeFunctions(_ project: Project, _ core: Core) -> [String] {
         let running = state.withLock { UnsafeServices($0.services) }.list
-        var kept: [FunctionService] = []
+        var kept: [any RunningFunction] = []
         var notes: [String] = []
         var problems: [String: (file: String, reason: String)] = [:]
-        for file in project.functions {
-            let old = running.first { $0.file.name == file.name }
-            if let old, old.file.source.text == file.source.text, !settingsChanged(old, project) {
+        let before = state.withLock { $0.project }
+        for name in project.functionNames {
+            let old = running.first { $0.name == name }
+            if let old, !old.differs(in: project, from: before) {
                 kept.append(old)
                 continue
             }
             do {
-                let service = try FunctionService(file, project: project, surroundings: surroundings(core))
+                let service = try makeService(name, project, core)
                 old?.stop()
                 service.start()
                 kept.append(service)
-                notes.append("\(file.path): \(old == nil ? "started" : "restarted with its new text")")
+                notes.append("\(service.path): \(old == nil ? "started" : "restarted with its new text")")
             } catch {
                 notes.append(String(describing: error))
-                problems[file.name] = (file.path, String(describing: error))
+                problems[name] = (old?.path ?? name, String(describing: error))
                 kept += old.map { [$0] } ?? []
             }
         }
-        for service in running where !project.functions.contains(where: { $0.name == service.file.name }) {
+        for service in running where !project.functionNames.contains(service.name) {
             service.stop()
-            notes.append("\(service.file.path): stopped, its file is gone")
+            notes.append("\(service.path): stopped, its file is gone")
         }
         let services = UnsafeServices(kept)
         let found = problems
@@ -226,17 +259,7 @@ extension Instance {
         return notes
     }
 
-    /// Whether the settings of one of the function's inputs or outputs changed.
-    private func settingsChanged(_ service: FunctionService, _ project: Project) -> Bool {
-        let old = state.withLock { $0.project }
-        let isInputChanged = service.program.sources.contains { source in
-            old.stream(source.input)?.policy != project.stream(source.input)?.policy
-        }
-        return isInputChanged
-            || service.program.outputs.contains { old.output($0)?.kind != project.output($0)?.kind }
-    }
-
-    /// Samples rates each second and applies retention each half minute.
+    /// Samples rates and looks at reference data each second, and applies retention each half minute.
     private func keepHouse() -> Task<Void, Never> {
         // SAFETY: stop() cancels the task.
         Task.detached { [weak self] in
@@ -245,6 +268,7 @@ extension Instance {
                 guard let self else { return }
                 self.sampleRates()
                 second += 1
+                await self.refreshReferences()
                 if second % 30 == 0 { await self.onThread { self.applyRetention() } }
                 do { try await Task.sleep(for: .seconds(1)) } catch { return }
             }
@@ -258,7 +282,7 @@ extension Instance {
             var counts: [String: Int] = [:]
             for stream in core.log.streams { counts["stream " + stream.name] = Int(clamping: stream.eventCount) }
             for output in core.outputs.outputs { counts["output " + output.name] = core.outputs.rowCount(output.name) }
-            for service in state.services { counts["function " + service.file.name] = service.eventsIn }
+            for service in state.services { counts["function " + service.name] = service.eventsIn }
             state.meter.sample(counts, at: now)
         }
     }
@@ -272,10 +296,11 @@ extension Instance {
                 options.logger.warning("table \(output.name): \(error)")
             }
         }
+        pruneReferences()
     }
 
     /// Runs work that blocks on a thread of its own.
-    private func onThread<Result: Sendable>(_ work: @escaping @Sendable () -> Result) async -> Result {
+    func onThread<Result: Sendable>(_ work: @escaping @Sendable () -> Result) async -> Result {
         await withCheckedContinuation { continuation in
             _ = DedicatedThread(name: "ogawa-control") { continuation.resume(returning: work()) }
         }
@@ -286,9 +311,9 @@ extension Instance {
 ///
 /// SAFETY: a service is used by one of start, reload and stop at a time; status reads its figures, which have locks.
 struct UnsafeServices: @unchecked Sendable {
-    let list: [FunctionService]
+    let list: [any RunningFunction]
 
-    init(_ list: [FunctionService]) { self.list = list }
+    init(_ list: [any RunningFunction]) { self.list = list }
 }
 
 extension Project {

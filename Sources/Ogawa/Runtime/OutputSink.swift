@@ -1,5 +1,6 @@
 import OgawaCore
 import OgawaEngine
+import OgawaHost
 import OgawaJSON
 import OgawaLog
 import OgawaPlatform
@@ -21,7 +22,11 @@ protocol OutputSink: AnyObject {
     /// Stores rows and progress durably enough that a restart finds both or neither.
     ///
     /// - Parameter isSuppressed: per part, whether its rows of this step are stored already.
-    func write(_ rows: RowBatch, progress: Progress, isSuppressed: [Bool]) throws
+    /// - Returns: per part, whether it has stored the progress now.
+    func write(_ rows: RowBatch, progress: Progress, isSuppressed: [Bool]) throws -> [Bool]
+
+    /// The same for rows that are bodies of events, as functions in other languages give them.
+    func write(_ rows: OutputRows, progress: Progress, isSuppressed: [Bool]) throws -> [Bool]
 }
 
 /// Rows into a table, in one transaction with the progress.
@@ -40,10 +45,15 @@ final class TableSink: OutputSink {
         [try table.progress(of: producer).flatMap { Progress($0, partitionCount: partitionCount) }]
     }
 
-    func write(_ rows: RowBatch, progress: Progress, isSuppressed: [Bool]) throws {
-        if isSuppressed[0] { return }
+    func write(_ rows: RowBatch, progress: Progress, isSuppressed: [Bool]) throws -> [Bool] {
+        if isSuppressed[0] { return [false] }
         let written = try table.write(rows, producer: producer, progress: progress.bytes)
         for refusal in written.refusals { report(refusal.message) }
+        return [true]
+    }
+
+    func write(_ rows: OutputRows, progress: Progress, isSuppressed: [Bool]) throws -> [Bool] {
+        try write(rows.batch, progress: progress, isSuppressed: isSuppressed)
     }
 }
 
@@ -68,7 +78,7 @@ final class StreamSink: OutputSink {
         }
     }
 
-    func write(_ rows: RowBatch, progress: Progress, isSuppressed: [Bool]) throws {
+    func write(_ rows: RowBatch, progress: Progress, isSuppressed: [Bool]) throws -> [Bool] {
         encoder.clear()
         let lines = encoder.encode(rows)
         let keys = RowKeys(rows, column: keyField)
@@ -82,6 +92,30 @@ final class StreamSink: OutputSink {
         }
         let state = ProducerState(producer: producer, state: progress.bytes)
         try appendAndWait(pending, state)
+        return pending.map { !$0.isEmpty }
+    }
+
+    func write(_ rows: OutputRows, progress: Progress, isSuppressed: [Bool]) throws -> [Bool] {
+        let keys = RowKeys(rows.batch, column: keyField)
+        var pending = stream.partitions.map { _ in PendingEvents() }
+        for (index, row) in rows.rows.enumerated() {
+            func append(_ key: UnsafeRawBufferPointer) {
+                let partition = OgawaCore.partition(forKey: key, count: pending.count).index
+                guard !isSuppressed[partition] else { return }
+                let properties = (index < rows.properties.count ? rows.properties[index] : nil) ?? ""
+                pending[partition].append(
+                    key: String(decoding: key, as: UTF8.self),
+                    body: String(decoding: rows.bytes[row.range], as: UTF8.self), properties: properties)
+            }
+            if index < rows.keys.count, var chosen = rows.keys[index] {
+                chosen.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+            } else {
+                keys.withKey(of: index) { append($0) }
+            }
+        }
+        let state = ProducerState(producer: producer, state: progress.bytes)
+        try appendAndWait(pending, state)
+        return pending.map { !$0.isEmpty }
     }
 
     /// Appends to all partitions at once and waits until every batch is durable.

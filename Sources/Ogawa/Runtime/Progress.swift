@@ -5,18 +5,24 @@ import OgawaLog
 ///
 /// **Shape.** One position per partition, in partition order. As bytes: `| version: u8 | count: u16 LE |` and per partition
 /// `| offset: i64 LE | enqueued ticks: i64 LE |`.
-struct Progress: Hashable {
-    var positions: [LogPosition]
+package struct Progress: Hashable, Sendable {
+    package var positions: [LogPosition]
 
     private static let version: UInt8 = 1
 
-    init(_ positions: [LogPosition]) { self.positions = positions }
+    package init(_ positions: [LogPosition]) { self.positions = positions }
 
     /// Reads stored bytes; nil where they are damaged or of another number of partitions.
     init?(_ bytes: [UInt8], partitionCount: Int) {
-        guard bytes.count == 3 + 16 * partitionCount, bytes[0] == Progress.version,
-            Int(bytes[1]) | Int(bytes[2]) << 8 == partitionCount
-        else { return nil }
+        self.init(bytes)
+        guard positions.count == partitionCount else { return nil }
+    }
+
+    /// Reads stored bytes; nil where they are damaged.
+    init?(_ bytes: [UInt8]) {
+        guard bytes.count >= 3, bytes[0] == Progress.version else { return nil }
+        let partitionCount = Int(bytes[1]) | Int(bytes[2]) << 8
+        guard bytes.count == 3 + 16 * partitionCount else { return nil }
         func integer(_ start: Int) -> Int64 {
             var value: UInt64 = 0
             for index in (0..<8).reversed() { value = value << 8 | UInt64(bytes[start + index]) }
@@ -29,7 +35,7 @@ struct Progress: Hashable {
         }
     }
 
-    var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         var bytes: [UInt8] = [
             Progress.version, UInt8(truncatingIfNeeded: positions.count),
             UInt8(truncatingIfNeeded: positions.count >> 8),

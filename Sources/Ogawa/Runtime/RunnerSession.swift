@@ -5,7 +5,7 @@ import OgawaLog
 import OgawaSQL
 import OgawaServer
 
-/// One uninterrupted run: from the beginning of the log through the stored progress to the log's growing end.
+/// One uninterrupted run: from a checkpoint or the beginning of the log through the stored progress to the log's growing end.
 ///
 /// **Isolation.** Owned by the runner's thread.
 final class RunnerSession {
@@ -15,13 +15,16 @@ final class RunnerSession {
     private static let markerInterval = Duration.seconds(1)
 
     private let context: FunctionRunner.Context
+    private let partitions: [LogPartition]
+    /// For each partition, the name of its input and its number among the input's.
+    private let places: [(input: String, number: Int)]
     private let pipeline: Pipeline
+    private let keeper: CheckpointKeeper
     private let statements: [StatementOutput]
     private(set) var positions: [LogPosition]
     private(set) var figures = RunnerFigures()
     /// Stored progress that lies ahead, nearest first; reading stops exactly there.
     private var barriers: [Progress]
-    private var turn = 0
     /// Whether the last step took so much that more is likely to wait.
     private(set) var isBehind = true
     private var lastMarker = Timestamp.min
@@ -29,32 +32,29 @@ final class RunnerSession {
     /// Builds the pipeline and asks the sinks how far they got.
     init(_ context: FunctionRunner.Context) throws {
         self.context = context
-        let program = context.program
-        let count = context.partitions.count
-        let statements = try program.statements.indices
-            .filter { program.inputs(of: program.statements[$0].plan).contains(context.input) }
+        partitions = context.partitions
+        places = context.inputs.flatMap { input in input.partitions.indices.map { (input.name, $0) } }
+        let names = Set(context.inputs.map(\.name))
+        let statements = try context.program.statements.indices
+            .filter { !context.program.inputs(of: context.program.statements[$0].plan).isDisjoint(with: names) }
             .map { try StatementOutput(context, statement: $0) }
         self.statements = statements
-        let configuration = Pipeline.Configuration(policy: context.policy, partitionCount: count)
-        let byStatement = Dictionary(uniqueKeysWithValues: statements.map { ($0.statement, $0) })
-        pipeline = try Pipeline(
-            program, input: context.input, configuration: configuration,
-            report: { finding in
-                context.rejections.append(
-                    kind: RejectionKind(rawValue: finding.kind.rawValue) ?? .error, stream: context.input,
-                    function: context.function, device: finding.key.isEmpty ? nil : finding.key,
-                    reason: finding.reason)
-            },
-            emit: { byStatement[$0]?.rows.append($1) })
-        let end = context.partitions.map(\.endPosition)
-        var stored: Set<Progress> = []
-        for statement in statements {
-            stored.formUnion(try statement.loadProgress(partitionCount: count, end: end).compactMap { $0 })
+        let end = partitions.map(\.endPosition)
+        for statement in statements { try statement.loadProgress(partitionCount: end.count, end: end) }
+        keeper = CheckpointKeeper(context)
+        let restored = keeper.newest(end: end, stored: statements.map(\.stored)) { state in
+            let pipeline = try RunnerSession.makePipeline(context, statements)
+            try pipeline.restore(state)
+            return pipeline
         }
+        pipeline = try restored?.pipeline ?? RunnerSession.makePipeline(context, statements)
+        let stored = Set(statements.flatMap { $0.stored.compactMap { $0 } })
         barriers = stored.sorted { $1.hasReached($0) && $0 != $1 }
+        let start = partitions.map(\.startPosition)
         let hasFresh = statements.contains { $0.stored.contains { $0 == nil } }
-        let start = context.partitions.map(\.startPosition)
-        if program.isStateless, !hasFresh, let first = barriers.first {
+        if let restored {
+            positions = zip(restored.progress.positions, start).map { max($0, $1) }
+        } else if context.program.isStateless, !hasFresh, let first = barriers.first {
             positions = zip(first.positions, start).map { max($0, $1) }
         } else {
             positions = start
@@ -62,13 +62,35 @@ final class RunnerSession {
         noteProgress()
     }
 
+    private static func makePipeline(
+        _ context: FunctionRunner.Context, _ statements: [StatementOutput]
+    ) throws -> Pipeline {
+        let inputs = context.inputs.map {
+            ($0.name, Pipeline.Configuration.Input(policy: $0.policy, partitionCount: $0.partitions.count))
+        }
+        let byStatement = Dictionary(uniqueKeysWithValues: statements.map { ($0.statement, $0) })
+        let stream = context.inputs.count == 1 ? context.inputs[0].name : nil
+        var configuration = Pipeline.Configuration(inputs: Dictionary(uniqueKeysWithValues: inputs))
+        configuration.references = context.references
+        return try Pipeline(
+            context.program, inputs: Set(inputs.map(\.0)),
+            configuration: configuration,
+            report: { finding in
+                context.rejections.append(
+                    kind: RejectionKind(rawValue: finding.kind.rawValue) ?? .error, stream: stream,
+                    function: context.function, device: finding.key.isEmpty ? nil : finding.key,
+                    reason: finding.reason)
+            },
+            emit: { byStatement[$0]?.rows.append($1) })
+    }
+
     /// Processes one batch; false where there is nothing to read.
     func step() throws -> Bool {
         isBehind = false
         while let barrier = barriers.first, Progress(positions).hasReached(barrier) { barriers.removeFirst() }
-        for _ in positions.indices {
-            let partition = turn
-            turn = (turn + 1) % positions.count
+        // The partition that is furthest behind comes first, so that little has to wait for the others.
+        let order = positions.count == 1 ? [0] : positions.indices.sorted { isBehind($0, $1) }
+        for partition in order {
             if let (batch, next) = try read(partition) {
                 try process(batch, partition, next)
                 return true
@@ -77,19 +99,27 @@ final class RunnerSession {
         return false
     }
 
+    private func isBehind(_ one: Int, _ other: Int) -> Bool {
+        (positions[one].enqueuedTime, one) < (positions[other].enqueuedTime, other)
+    }
+
+    /// Stores a last checkpoint and waits for it, so that the next start is quick.
+    func close() { keeper.close(pipeline, progress: Progress(positions), statements: statements.map(\.stored)) }
+
     /// Asks the log to record that time passes, where something waits for it and no event comes.
     ///
     /// - Returns: how long to sleep at most.
     func requestIdleMarkers() -> Duration {
         guard let awaited = pipeline.awaitedTime else { return .seconds(3600) }
         let now = context.clock.now()
-        let due = awaited.advanced(by: context.policy.late).advanced(by: .milliseconds(1))
+        let late = context.inputs.map(\.policy.late).max() ?? .zero
+        let due = awaited.advanced(by: late).advanced(by: .milliseconds(1))
         if now < due { return due.duration(since: now) }
         if now.duration(since: lastMarker) < RunnerSession.markerInterval, now >= lastMarker {
             return RunnerSession.markerInterval
         }
         lastMarker = now
-        let partitions = context.partitions
+        let partitions = self.partitions
         // SAFETY: appends one marker each and ends; nobody needs to cancel it.
         Task.detached {
             for partition in partitions { _ = try? await partition.appendIdleMarker() }
@@ -102,7 +132,7 @@ final class RunnerSession {
         let position = positions[partition]
         let limit = barriers.first?.positions[partition]
         if let limit, position >= limit { return nil }
-        let log = context.partitions[partition]
+        let log = partitions[partition]
         guard let (batch, next) = try log.read(from: position, maxByteCount: RunnerSession.batchByteCount) else {
             return nil
         }
@@ -117,13 +147,14 @@ final class RunnerSession {
 
     private func process(_ batch: EventBatch, _ partition: Int, _ next: LogPosition) throws {
         var batch = batch
-        batch.partition = PartitionID(partition)
-        try pipeline.process(batch, input: context.input)
+        batch.partition = PartitionID(places[partition].number)
+        try pipeline.process(batch, input: places[partition].input)
         positions[partition] = next
         let progress = Progress(positions)
         for statement in statements { figures.rowsOut += try statement.commit(progress) }
         figures.eventsIn += batch.count
         isBehind = batch.count >= RunnerSession.fullBatchCount || !barriers.isEmpty
+        if barriers.isEmpty { keeper.offer(pipeline, progress: progress, statements: statements.map(\.stored)) }
         noteProgress()
     }
 
@@ -162,11 +193,10 @@ private final class StatementOutput {
     }
 
     /// Stored progress per part of the sink; never beyond the log's end (a log that does not sync may have lost its end).
-    func loadProgress(partitionCount: Int, end: [LogPosition]) throws -> [Progress?] {
+    func loadProgress(partitionCount: Int, end: [LogPosition]) throws {
         stored = try sink.storedProgress(partitionCount: partitionCount).map { progress in
             progress.map { Progress(zip($0.positions, end).map { min($0, $1) }) }
         }
-        return stored
     }
 
     /// Stores the step's rows with the progress and tells the live feed; returns how many rows were new.
@@ -176,7 +206,8 @@ private final class StatementOutput {
         let isSuppressed = stored.map { $0?.hasReached(progress) ?? false }
         guard isSuppressed.contains(false) else { return 0 }
         let batch = rows.batch
-        try sink.write(batch, progress: progress, isSuppressed: isSuppressed)
+        let written = try sink.write(batch, progress: progress, isSuppressed: isSuppressed)
+        for part in stored.indices where written[part] { stored[part] = progress }
         outputs.count(batch.count, for: output.name)
         publish(batch)
         return batch.count

@@ -29,7 +29,7 @@ private let temperatureFunction = """
            (voltage - 0.5) * 100 AS celsius,
            AVG((voltage - 0.5) * 100) OVER (PARTITION BY deviceId LIMIT DURATION(second, 60)) AS smoothed
     INTO temperature
-    FROM telemetry TIMESTAMP BY timestamp
+    FROM telemetry TIMESTAMP BY timestamp OVER deviceId
 
     """
 

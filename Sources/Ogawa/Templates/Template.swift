@@ -7,7 +7,7 @@ package struct Template: Sendable {
     package var files: [(path: String, text: String)]
 
     /// Every template, by the name that `ogawa init --template` takes.
-    package static let all = [temperature]
+    package static let all = [temperature, movingAverageJS]
 
     /// Writes the files into a folder, which may exist but must hold no project yet.
     ///

@@ -10,6 +10,7 @@ struct BenchCommand: AsyncParsableCommand {
         case mqtt
         case latency
         case start
+        case sql
         case all
     }
 
@@ -20,10 +21,12 @@ struct BenchCommand: AsyncParsableCommand {
             Starts servers of its own on free ports of 127.0.0.1, in temporary folders, and ends them. Sender and server share the \
             processor, so nothing else should run. http: batches of 500 next to dd on the same disk. mqtt: QoS 1 over 100 connections, next \
             to mosquitto where it is installed. latency: from the scheduled time to the stored row, at 1 000 and 10 000 events/s. start: first \
-            event, idle processor, memory.
-            """, "ogawa bench", "ogawa bench latency --seconds 30 --json", "ogawa bench http --data /mnt/disk"))
+            event, idle processor, memory. sql: queries over files of thermometers, which it makes once and leaves in the folder (not part of \
+            all).
+            """, "ogawa bench", "ogawa bench latency --seconds 30 --json", "ogawa bench http --data /mnt/disk",
+            "ogawa bench sql --events 10000000"))
 
-    @Argument(help: "http, mqtt, latency, start, or all.")
+    @Argument(help: "http, mqtt, latency, start, sql, or all (without sql).")
     var subject = Subject.all
 
     @Option(help: ArgumentHelp("Length of each measurement, 1 to 600.", valueName: "n"))
@@ -37,6 +40,9 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Connections that send batches, 1 to 256.", valueName: "n"))
     var connections = 8
 
+    @Option(help: ArgumentHelp("Events of each file that sql reads, 100 to 100000000.", valueName: "n"))
+    var events = 2_000_000
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -44,6 +50,9 @@ struct BenchCommand: AsyncParsableCommand {
         guard (1...600).contains(seconds) else { throw ValidationError("--seconds is \(seconds), expected 1 to 600") }
         guard (1...256).contains(connections) else {
             throw ValidationError("--connections is \(connections), expected 1 to 256")
+        }
+        guard (100...100_000_000).contains(events) else {
+            throw ValidationError("--events is \(events), expected 100 to 100000000")
         }
     }
 
@@ -57,6 +66,7 @@ struct BenchCommand: AsyncParsableCommand {
         defer { Leftovers.clear() }
         let base = data ?? Terminal.environment["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
         try TextFile.createDirectory(base)
+        if subject == .sql { return try measureSQL(in: base) }
         let results = try await measure(
             Bench(base: base, duration: .seconds(Int64(seconds)), connectionCount: connections))
         if json {
@@ -64,6 +74,18 @@ struct BenchCommand: AsyncParsableCommand {
         } else {
             for line in results.lines(width: Terminal.isOutput ? Terminal.width : 100) { Output.line(line) }
         }
+    }
+
+    private func measureSQL(in base: String) throws {
+        let folder = TextFile.join(base, "ogawa-thermo")
+        try TextFile.createDirectory(folder)
+        var bench = SQLBench(folder: folder, eventCount: events, program: try BenchServer.program())
+        var results = BenchResults()
+        try bench.run { Output.note("sql: \($0)") }
+        results.sql = bench.json
+        if json { return Output.line(results.json.text) }
+        let width = Terminal.isOutput ? Terminal.width : 140
+        for line in results.lines(width: width) + bench.lines(width: width) { Output.line(line) }
     }
 
     private func measure(_ bench: Bench) async throws -> BenchResults {

@@ -60,6 +60,7 @@ struct BenchResults: Sendable {
     var mqtt: [MQTTResult]?
     var latency: [LatencyResult]?
     var start: StartResult?
+    var sql: JSONValue?
 
     var json: JSONValue {
         var members = [JSONMember("version", .string(OgawaVersion.text)), JSONMember("machine", machine.json)]
@@ -67,6 +68,7 @@ struct BenchResults: Sendable {
         if let mqtt { members.append(JSONMember("mqtt", .array(mqtt.map(\.json)))) }
         if let latency { members.append(JSONMember("latency", .array(latency.map(\.json)))) }
         if let start { members.append(JSONMember("start", start.json)) }
+        if let sql { members.append(JSONMember("sql", sql)) }
         return .object(members)
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Ogawa
 import OgawaCore
 import OgawaEngine
+import OgawaPlatform
 
 /// `ogawa query`.
 struct QueryCommand: ParsableCommand {
@@ -16,6 +17,7 @@ struct QueryCommand: ParsableCommand {
             "ogawa query 'SELECT deviceId, voltage FROM readings WHERE voltage > 1' --input readings=readings.csv",
             "ogawa query 'SELECT AVG(value) AS mean, System.Timestamp() AS hour FROM m TIMESTAMP BY timestamp "
                 + "GROUP BY TumblingWindow(hour, 1)' --input m=machine.csv.gz --output hourly.ndjson",
+            "ogawa query 'SELECT r.deviceId, l.site FROM r JOIN l ON r.deviceId = l.id' --input r=readings.csv --reference l=limits.csv",
             "ogawa query 'SELECT * FROM telemetry' --project plant --input telemetry"))
 
     @Argument(help: ArgumentHelp("The query.", valueName: "sql"))
@@ -33,6 +35,14 @@ struct QueryCommand: ParsableCommand {
         ),
         completion: .file())
     var inputs: [String] = []
+
+    @Option(
+        name: [.customLong("reference"), .customShort("r")],
+        help: ArgumentHelp(
+            "Reference data under the name that JOIN uses: CSV, JSON, NDJSON, or an SQLite file with a table of that name; may be repeated.",
+            valueName: "name=file"),
+        completion: .file())
+    var references: [String] = []
 
     @Option(
         name: [.customLong("output"), .customShort("o")],
@@ -61,6 +71,9 @@ struct QueryCommand: ParsableCommand {
     @Flag(help: "Print JSON objects even on a terminal.")
     var json = false
 
+    @Flag(help: "Print only how many rows there are.")
+    var count = false
+
     mutating func validate() throws {
         guard (sql == nil) != (queryFile == nil) else {
             throw ValidationError("give the query, or --file with its path")
@@ -76,6 +89,15 @@ struct QueryCommand: ParsableCommand {
             if file == nil, project == nil {
                 throw ValidationError(
                     "--input is '\(input)', expected NAME=FILE; a stream of a log needs --project DIR as well")
+            }
+        }
+        for reference in references {
+            let (name, file) = QueryCommand.split(reference)
+            guard !name.isEmpty, let file, !file.isEmpty else {
+                throw ValidationError("--reference is '\(reference)', expected NAME=FILE")
+            }
+            guard names.insert(name.lowercased()).inserted else {
+                throw ValidationError("the name '\(name)' is given twice")
             }
         }
     }
@@ -99,25 +121,80 @@ struct QueryCommand: ParsableCommand {
                 isFile
                 ? OrderingPolicy(outOfOrder: outOfOrder.duration) : settings?.stream(name)?.policy
         }
-        let query = try QueryRun(source, inputs: names, policies: policies)
-        let opened = try zip(inputs, names).map { input, name in
-            (name: name, input: try open(input, name, settings, query))
-        }
+        let references = try openReferences(settings)
+        let query = try QueryRun(source, inputs: names, references: references, policies: policies)
         let sink = try QuerySink(
-            outputs: query.outputs, path: output, asTable: output == nil && Terminal.isOutput && !json)
-        var bar = ProgressBar("reading")
-        let summary: QueryRun.Summary
-        do {
-            summary = try query.run(
+            outputs: query.outputs, path: output, asTable: output == nil && Terminal.isOutput && !json,
+            countsOnly: count)
+        func attempt(_ query: QueryRun) throws -> QueryRun.Summary {
+            let opened = try zip(inputs, names).map { input, name in
+                (name: name, input: try open(input, name, settings, query))
+            }
+            var bar = ProgressBar("reading")
+            defer { bar.finish() }
+            return try query.run(
                 opened, isStrict: !skipErrors, progress: { bar.update($0) },
                 emit: { name, rows in try sink.take(rows, of: name) })
-        } catch {
-            bar.finish()
-            throw error
         }
-        bar.finish()
+        let summary: QueryRun.Summary
+        if sink.isRetractable, canExpectOrder(query) {
+            for name in names { policies[name]?.expectOrder() }
+            summary = try inOrderFirst(
+                try QueryRun(source, inputs: names, references: references, policies: policies), sink, attempt,
+                otherwise: { try attempt(query) })
+        } else {
+            summary = try attempt(query)
+        }
         try sink.finish()
+        if count { Output.line("\(summary.rowCount)") }
         report(summary)
+    }
+
+    /// The files of --reference, and the project's reference data that none of them replaces.
+    private func openReferences(_ settings: Project?) throws -> [ReferenceTable] {
+        var tables = try references.map { reference in
+            let (name, file) = QueryCommand.split(reference)
+            let source = ReferenceSettings.source(file: file ?? "", table: name)
+            let content = try ReferenceSettings(name: name, source: source).load { _ in nil }
+            return ReferenceTable(name: name, versions: [content.version(from: .min)])
+        }
+        for reference in settings?.references ?? [] {
+            if tables.contains(where: { $0.name.lowercased() == reference.name.lowercased() }) { continue }
+            let folder = "\(settings?.dataDirectory ?? "data")/references/\(reference.name)"
+            var versions = try ReferenceHistory(folder: folder, files: POSIXFileSystem()).load()
+            if versions.isEmpty { versions = [try reference.load { _ in nil }.version(from: .min)] }
+            tables.append(ReferenceTable(name: reference.name, versions: versions))
+        }
+        return tables
+    }
+
+    /// Reads files as if they were in order, and sorted where they are not.
+    ///
+    /// Sorting holds every event that a later one may still precede, but most files are in order. So they are read as if they were,
+    /// and once more from the start, sorted, where an event stands behind a newer one.
+    private func inOrderFirst(
+        _ query: QueryRun, _ sink: QuerySink, _ run: (QueryRun) throws -> QueryRun.Summary,
+        otherwise: () throws -> QueryRun.Summary
+    ) throws -> QueryRun.Summary {
+        sink.startRetractable()
+        do {
+            let summary = try run(query)
+            guard sink.hasOverflowed else { return summary }
+            // Now it is known that the input is in order.
+            try sink.startAgain()
+            return try run(query)
+        } catch is OutOfOrderInput {
+            try sink.startAgain()
+            return try otherwise()
+        }
+    }
+
+    /// Whether every input is a file that can be read twice.
+    ///
+    /// Substreams have orders of their own, which are not mixed.
+    private func canExpectOrder(_ query: QueryRun) -> Bool {
+        outOfOrder.duration > .zero && query.program.sources.allSatisfy { $0.substreamKeys.isEmpty }
+            && inputs.allSatisfy { QueryCommand.split($0).file.map { InputFile.canBeReadAgain($0) } ?? false }
     }
 
     /// The stream's own spelling where the input is one.

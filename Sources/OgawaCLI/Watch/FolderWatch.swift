@@ -139,7 +139,9 @@ package final class FolderWatch: Sendable {
 
         private mutating func meaning(of name: String, _ watch: Int32) -> String? {
             if watch == functionsWatch, functionsWatch >= 0 {
-                return name.hasSuffix(".sql") && !name.hasPrefix(".") ? "functions/\(name)" : nil
+                let isLeaving =
+                    name.hasPrefix(".") || name.hasPrefix("#") || name.hasSuffix("~") || name.hasSuffix(".new")
+                return isLeaving ? nil : "functions/\(name)"
             }
             if name == Project.fileName { return name }
             guard name == "functions" else { return nil }

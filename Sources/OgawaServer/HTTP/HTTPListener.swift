@@ -15,6 +15,9 @@ package final class HTTPListener: Sendable {
     private let logger: Logger
     private let counter = ConnectionCounter()
     private let running = Mutex<Task<Void, Never>?>(nil)
+    private let port = Mutex<(any Channel)?>(nil)
+    /// How long a connection may take from the port to its handler.
+    private static let handOverTime = Duration.milliseconds(40)
 
     package init(
         configuration: Configuration, gateway: Gateway, backend: any ServerBackend, feed: LiveFeed, logger: Logger
@@ -55,6 +58,15 @@ package final class HTTPListener: Sendable {
             defer { running = nil }
             return running
         }
+        // The port closes first: a connection that is accepted while the server's task ends would find no handler, which is a trap.
+        let channel = port.withLock { port in
+            defer { port = nil }
+            return port
+        }
+        if let channel {
+            try? await channel.close()
+            try? await Task.sleep(for: HTTPListener.handOverTime)
+        }
         task?.cancel()
         await task?.value
     }
@@ -79,7 +91,10 @@ package final class HTTPListener: Sendable {
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), backlog: configuration.backlog,
                 availableConnectionsDelegate: .maximum(configuration.maxConnections, logger: logger)),
-            onServerRunning: { channel in onStart(channel.localAddress?.port ?? configuration.port) },
+            onServerRunning: { [self] channel in
+                port.withLock { $0 = channel }
+                onStart(channel.localAddress?.port ?? configuration.port)
+            },
             logger: logger)
     }
 }
